@@ -1,0 +1,2 @@
+export { ConfigModule } from './config.module.js';
+export { InvalidSettings, readSettings, SETTINGS, type Settings } from './settings.js';

@@ -1,0 +1,144 @@
+import { hostname } from 'node:os';
+import { EnvError, makeExactValidator, type ExactValidator } from 'envalid';
+
+/** A whole number of the unit that the setting's name ends in, within bounds that the message names. */
+function integer(min: number, max: number): ExactValidator<number> {
+  return makeExactValidator((input) => {
+    const value = Number(input);
+    if (!/^\d+$/.test(input) || value < min || value > max) {
+      throw new EnvError(`must be a whole number from ${min} to ${max}, not "${input}"`);
+    }
+    return value;
+  });
+}
+
+/** A string of a form that the message puts into words. */
+function text(form: RegExp, words: string): ExactValidator<string> {
+  return makeExactValidator((input) => {
+    if (!form.test(input)) throw new EnvError(`must be ${words}, not "${input}"`);
+    return input;
+  });
+}
+
+function oneOf<const Choice extends string>(choices: readonly Choice[]): ExactValidator<Choice> {
+  return makeExactValidator((input) => {
+    const choice = choices.find((known) => known === input);
+    if (choice === undefined) throw new EnvError(`must be one of ${choices.join(', ')}, not "${input}"`);
+    return choice;
+  });
+}
+
+/** A Redis URL; the message never repeats it, since it may carry a password. */
+const redisUrl = makeExactValidator((input) => {
+  const url = URL.canParse(input) ? new URL(input) : undefined;
+  if (!url || !/^rediss?:$/.test(url.protocol) || url.hostname === '') {
+    throw new EnvError('must be a URL like redis://host:6379 or rediss://user:password@host:6380/0');
+  }
+  return input;
+});
+
+const port = integer(1, 65_535);
+const positive = integer(1, 1_000_000_000);
+
+/**
+ * Every setting of a node, by the name of its environment variable: form, bounds, default and meaning.
+ * Names end in their unit (`_MS`, `_BYTES`, `_PER_S`); this table is the only place with defaults.
+ */
+export const settingsTable = {
+  NODE_ID: text(
+    /^[\w.-]{1,64}$/,
+    '1 to 64 letters, digits, "_", "." or "-"',
+  )({
+    default:
+      hostname()
+        .replace(/[^\w.-]/g, '-')
+        .slice(0, 64) || 'node',
+    desc: 'Label of this node in answers, metrics and logs; the host name unless given.',
+  }),
+  PORT: port({ default: 8001, desc: 'TCP port that the node listens on.' }),
+  HOST: text(
+    /^[\w.:-]+$/,
+    'an address or host name',
+  )({
+    default: '0.0.0.0',
+    desc: 'Address that the node listens on.',
+  }),
+  PUBLIC_URL: text(
+    /^https?:\/\/\S+$/,
+    'an http or https URL',
+  )({
+    default: undefined,
+    desc: 'Where clients reach this node; told to others in GET /cluster.',
+  }),
+  REDIS_URL: redisUrl({
+    default: 'redis://127.0.0.1:6379',
+    desc: 'The Redis that all nodes share; rediss:// for TLS, with user and password where it asks for them.',
+  }),
+  REDIS_TIMEOUT_MS: integer(
+    50,
+    60_000,
+  )({
+    default: 1000,
+    desc: 'How long one answer of Redis may take before the request is refused with 503.',
+  }),
+  REDIS_KEY_PREFIX: text(
+    /^[\w.-]{1,32}$/,
+    '1 to 32 letters, digits, "_", "." or "-"',
+  )({
+    default: 'sync',
+    desc: 'First part of every key and channel, so that several systems can share one Redis.',
+  }),
+  LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])({
+    default: 'info',
+    desc: 'Least severity that is logged; debug logs each request.',
+  }),
+  LOG_PRETTY: oneOf(['auto', 'true', 'false'])({
+    default: 'auto',
+    desc: 'Whether log lines are for people instead of machines; auto: on a terminal.',
+  }),
+  ACTIVITY_LOG_MS: integer(
+    100,
+    3_600_000,
+  )({
+    default: 10_000,
+    desc: 'Least time between two lines of activity in the log.',
+  }),
+  MAX_BODY_BYTES: integer(
+    1024,
+    64 * 1024 * 1024,
+  )({
+    default: 1024 * 1024,
+    desc: 'Largest request body; above it the answer is 413.',
+  }),
+  SHUTDOWN_GRACE_MS: integer(
+    0,
+    600_000,
+  )({
+    default: 10_000,
+    desc: 'How long requests in flight may take to end after SIGTERM.',
+  }),
+  CACHE_MAX_BYTES: positive({
+    default: 128 * 1024 * 1024,
+    desc: 'Most bytes of cached lines in the memory of this node.',
+  }),
+  CACHE_MAX_LINES: positive({ default: 100_000, desc: 'Most cached lines in the memory of this node.' }),
+  LOCK_OFFER_MS: integer(
+    100,
+    60_000,
+  )({
+    default: 2000,
+    desc: 'How long a lock is kept for a waiter that has not yet confirmed it.',
+  }),
+  LOCK_MAX_WAITERS: positive({ default: 10_000, desc: 'Most waiters of one lock.' }),
+  QUEUE_IDLE_MS: integer(
+    100,
+    86_400_000,
+  )({
+    default: 60_000,
+    desc: 'After how long without use a queue leaves the memory of this node.',
+  }),
+  QUEUE_MAX_LENGTH: positive({
+    default: 1_000_000,
+    desc: 'Most messages of one queue: ready, delayed and in flight.',
+  }),
+};

@@ -1,0 +1,31 @@
+import { cleanEnv } from 'envalid';
+import { settingsTable } from './settings.table.js';
+
+/** A node's settings, each under the name of its environment variable. */
+export type Settings = Readonly<ReturnType<typeof readSettings>>;
+
+/** Injection token of the settings. */
+export const SETTINGS = Symbol('settings');
+
+/** The environment holds values that no node can run with; the message names each of them. */
+export class InvalidSettings extends Error {
+  override readonly name = 'InvalidSettings';
+}
+
+/**
+ * Reads and checks the settings of {@link settingsTable}.
+ * @param environment variables by name; unknown ones are left alone, empty ones count as not given
+ * @throws InvalidSettings naming every wrong variable, what it must be and what it was
+ */
+export function readSettings(environment: NodeJS.ProcessEnv) {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  // The clean environment is a proxy that guards against typos; a plain copy is faster to read from on every request.
+  return Object.freeze({
+    ...cleanEnv(given, settingsTable, {
+      reporter: ({ errors }) => {
+        const wrong = Object.entries(errors).map(([name, error]) => `  ${name} ${error.message}`);
+        if (wrong.length > 0) throw new InvalidSettings(`The environment does not fit:\n${wrong.join('\n')}`);
+      },
+    }),
+  });
+}

@@ -1,0 +1,148 @@
+import { EventEmitter } from 'node:events';
+import { performance } from 'node:perf_hooks';
+import { Logger } from '@nestjs/common';
+import { Redis, type RedisOptions } from 'ioredis';
+import type { Settings } from '#lib/config';
+import { asUnavailable, RedisUnavailable } from './redis.errors.js';
+import type { LuaScript } from './redis.script.js';
+import { isSame, parseServer, type CurrentServer, type RedisServer } from './redis.server.js';
+
+export type RedisArgument = string | number | Buffer;
+
+type ConnectionOptions = Omit<RedisOptions, 'replyMapping'>;
+
+interface ConnectionEvents {
+  /** Connected, and the server known. */
+  up: [server: RedisServer];
+  down: [];
+  /** A script was answered or refused. */
+  answered: [script: string, durationMs: number, failed: boolean];
+}
+
+/**
+ * The options under which a lost answer is told at once and never sent again (cache.md "Client library"): with the
+ * library's defaults an increment could run twice.
+ * @param purpose shown in CLIENT LIST
+ */
+export function connectionOptions(settings: Settings, purpose: string): ConnectionOptions {
+  return {
+    connectionName: `${settings.REDIS_KEY_PREFIX}:${settings.NODE_ID}:${purpose}`,
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    connectTimeout: settings.REDIS_TIMEOUT_MS,
+    commandTimeout: settings.REDIS_TIMEOUT_MS,
+    // A peer that vanished without a word is only noticed by its silence.
+    socketTimeout: 2 * settings.REDIS_TIMEOUT_MS,
+    maxLoadingRetryTime: 100,
+    retryStrategy: (attempt) => Math.min(25 * attempt, 250) * (0.75 + Math.random() / 2),
+    // After a failover the old primary refuses writes on connections that it kept.
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+  };
+}
+
+/** One connection to Redis for one purpose, which knows the server at its other end. */
+export class RedisConnection extends EventEmitter<ConnectionEvents> {
+  /** The connection itself, for what is no script (SUBSCRIBE, INFO, ..). */
+  readonly redis: Redis;
+  readonly #logger: Logger;
+  readonly #current: CurrentServer;
+  #server: RedisServer | undefined;
+  #complained = false;
+
+  constructor(settings: Settings, current: CurrentServer, purpose: string, options: ConnectionOptions = {}) {
+    super();
+    this.#logger = new Logger(`Redis ${purpose}`);
+    this.#current = current;
+    this.redis = new Redis(settings.REDIS_URL, { ...connectionOptions(settings, purpose), ...options });
+    this.redis.on('error', (error: Error) => {
+      this.#complain(error.message || error.name);
+    });
+    this.redis.on('close', () => {
+      this.#leave();
+    });
+    this.redis.on('ready', () => void this.#arrive());
+  }
+
+  /** The server at the other end, while it is the one that this node works with. */
+  get server(): RedisServer | undefined {
+    return this.redis.status === 'ready' && isSame(this.#server, this.#current.server) ? this.#server : undefined;
+  }
+
+  /**
+   * Runs a script once: by its digest, and by its text where Redis does not know it (NOSCRIPT means it did not run).
+   * @throws RedisUnavailable
+   */
+  async run<Answer>(script: LuaScript<Answer>, keys: string[], args: RedisArgument[]): Promise<Answer> {
+    if (!this.server) throw new RedisUnavailable('Redis cannot be reached', false);
+    const started = performance.now();
+    let failed = true;
+    try {
+      const answer = await this.#send(script, keys, args);
+      failed = false;
+      return answer as Answer;
+    } catch (cause) {
+      throw asUnavailable(cause);
+    } finally {
+      this.emit('answered', script.name, performance.now() - started, failed);
+    }
+  }
+
+  async #send(script: LuaScript, keys: string[], args: RedisArgument[]): Promise<unknown> {
+    try {
+      return await this.redis.evalsha(script.sha1, script.numberOfKeys, ...keys, ...args);
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+      return await this.redis.eval(script.text, script.numberOfKeys, ...keys, ...args);
+    }
+  }
+
+  /** Cuts the connection; it is made anew. For a peer that accepts commands but is not heard from. */
+  reconnect(): void {
+    this.redis.disconnect(true);
+  }
+
+  /** Ends the connection for good, after the answers that are under way. */
+  async close(): Promise<void> {
+    this.#complained = true;
+    if (this.redis.status === 'ready') await this.redis.quit().catch(() => undefined);
+    this.redis.disconnect();
+  }
+
+  async #arrive(): Promise<void> {
+    let server: RedisServer;
+    try {
+      server = parseServer(await this.redis.info());
+    } catch (error) {
+      this.#complain(error instanceof Error ? error.message : String(error));
+      this.reconnect();
+      return;
+    }
+    if (server.role !== 'master') {
+      this.#complain(`the server is a ${server.role}, not the primary`);
+      this.reconnect();
+      return;
+    }
+    if (this.#complained) this.#logger.log('connected again');
+    this.#complained = false;
+    this.#server = server;
+    this.#current.met(server);
+    this.emit('up', server);
+  }
+
+  #leave(): void {
+    const wasUp = this.#server !== undefined;
+    this.#server = undefined;
+    if (wasUp) {
+      this.#complain('the connection was lost');
+      this.emit('down');
+    }
+  }
+
+  /** Says once per outage what is wrong, not once per attempt. */
+  #complain(reason: string): void {
+    if (!this.#complained) this.#logger.warn(`Redis is away: ${reason}`);
+    this.#complained = true;
+  }
+}
