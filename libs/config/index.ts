@@ -1,2 +1,3 @@
 export { ConfigModule } from './config.module.js';
 export { InvalidSettings, readSettings, SETTINGS, type Settings } from './settings.js';
+export { VERSION } from './version.js';

@@ -51,7 +51,17 @@ export class RedisConnection extends EventEmitter<ConnectionEvents> {
   #server: RedisServer | undefined;
   #complained = false;
 
-  constructor(settings: Settings, current: CurrentServer, purpose: string, options: ConnectionOptions = {}) {
+  /**
+   * @param purpose shown in CLIENT LIST and in the log
+   * @param waitsForAdmission whether scripts are refused until the membership has looked at the server
+   */
+  constructor(
+    settings: Settings,
+    current: CurrentServer,
+    purpose: string,
+    private readonly waitsForAdmission = false,
+    options: ConnectionOptions = {},
+  ) {
     super();
     this.#logger = new Logger(`Redis ${purpose}`);
     this.#current = current;
@@ -67,7 +77,8 @@ export class RedisConnection extends EventEmitter<ConnectionEvents> {
 
   /** The server at the other end, while it is the one that this node works with. */
   get server(): RedisServer | undefined {
-    return this.redis.status === 'ready' && isSame(this.#server, this.#current.server) ? this.#server : undefined;
+    if (this.redis.status !== 'ready' || !isSame(this.#server, this.#current.server)) return undefined;
+    return this.waitsForAdmission && !this.#current.admitted ? undefined : this.#server;
   }
 
   /**

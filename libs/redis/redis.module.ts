@@ -13,7 +13,7 @@ export class RedisConnections {
   readonly lease: RedisConnection;
 
   constructor(@Inject(SETTINGS) settings: Settings) {
-    this.commands = new RedisConnection(settings, this.current, 'commands', { enableAutoPipelining: true });
+    this.commands = new RedisConnection(settings, this.current, 'commands', true, { enableAutoPipelining: true });
     this.lease = new RedisConnection(settings, this.current, 'lease');
   }
 

@@ -29,6 +29,7 @@ export function parseServer(info: string): RedisServer {
  */
 export class CurrentServer extends EventEmitter<{ changed: [server: RedisServer, previous: RedisServer | undefined] }> {
   #server: RedisServer | undefined;
+  #admitted: RedisServer | undefined;
 
   get server(): RedisServer | undefined {
     return this.#server;
@@ -39,7 +40,17 @@ export class CurrentServer extends EventEmitter<{ changed: [server: RedisServer,
     const previous = this.#server;
     if (previous && isSame(previous, server)) return;
     this.#server = server;
+    this.#admitted = undefined;
     this.emit('changed', server, previous);
+  }
+
+  /** This server has been looked at: the services' commands may go to it (until then only the membership's do). */
+  admit(server: RedisServer): void {
+    if (isSame(server, this.#server)) this.#admitted = server;
+  }
+
+  get admitted(): boolean {
+    return this.#admitted !== undefined;
   }
 }
 

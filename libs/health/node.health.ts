@@ -1,0 +1,62 @@
+import { Injectable } from '@nestjs/common';
+import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
+import { Draining } from '#lib/http';
+import { Membership } from '#lib/membership';
+import { RedisConnections } from '#lib/redis';
+
+/**
+ * What probes are told. Nothing is asked of Redis for it: the lease, renewed several times a second, is the proof that
+ * Redis answers, so a probe is answered at once whatever happens.
+ */
+@Injectable()
+export class NodeHealth {
+  #started = false;
+
+  constructor(
+    private readonly indicators: HealthIndicatorService,
+    private readonly membership: Membership,
+    private readonly connections: RedisConnections,
+    private readonly draining: Draining,
+  ) {
+    void this.membership.ready.then(() => {
+      this.#started = true;
+    });
+  }
+
+  isReady(): boolean {
+    return this.membership.usable && this.membership.leaseStands() && !this.draining.signal.aborted;
+  }
+
+  process(): HealthIndicatorResult {
+    return this.indicators.check('process').up();
+  }
+
+  redis(): HealthIndicatorResult {
+    const check = this.indicators.check('redis');
+    const { server } = this.connections.commands;
+    return server ? check.up({ version: server.version }) : check.down('Redis cannot be reached');
+  }
+
+  lease(): HealthIndicatorResult {
+    const check = this.indicators.check('lease');
+    const { epoch } = this.membership;
+    return epoch !== undefined && this.membership.leaseStands() ? check.up({ epoch }) : check.down('no lease stands');
+  }
+
+  /** Weaker than asked for is told, but no reason to send requests elsewhere: all nodes share this Redis. */
+  durability(): HealthIndicatorResult {
+    const check = this.indicators.check('durability');
+    const { complaints } = this.membership.durability;
+    return complaints.length === 0 ? check.up() : check.degraded({ message: complaints.join('; ') });
+  }
+
+  serving(): HealthIndicatorResult {
+    const check = this.indicators.check('serving');
+    return this.draining.signal.aborted ? check.down('this node is stopping') : check.up();
+  }
+
+  startup(): HealthIndicatorResult {
+    const check = this.indicators.check('startup');
+    return this.#started ? check.up() : check.down('not yet in the registry of nodes');
+  }
+}

@@ -1,0 +1,79 @@
+import { isUtf8 } from 'node:buffer';
+import { randomUUID } from 'node:crypto';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { json, type NextFunction, type Request, type Response } from 'express';
+import type { Settings } from '#lib/config';
+import { Problem } from './problem.js';
+import { ProblemFilter } from './problem.filter.js';
+import { parseQuery } from './query.parser.js';
+import { RequestPipe } from './request.pipe.js';
+
+/** 1 to 128 visible ASCII characters. */
+const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
+const JSON_TYPE = /^application\/json\s*(;|$)/i;
+const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]+)/i;
+
+/**
+ * Gives an application the ways of the HTTP contract: headers, JSON in and out, strict requests, problem documents.
+ * Call before `listen`; the application is created with `bodyParser: false`.
+ */
+export function setUpHttp(app: NestExpressApplication, settings: Settings): void {
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', parseQuery);
+  app.use(identify(settings.NODE_ID));
+  app.use(refuseForeignBodies);
+  app.use(json({ limit: settings.MAX_BODY_BYTES, strict: false, verify: refuseBrokenText }));
+  app.useGlobalPipes(new RequestPipe());
+  app.useGlobalFilters(new ProblemFilter((path) => methodsOf(app, path)));
+}
+
+function identify(nodeId: string) {
+  return (request: Request, response: Response, next: NextFunction): void => {
+    const given = request.headers['x-request-id'];
+    response.setHeader('X-Node', nodeId);
+    response.setHeader('X-Request-Id', typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID());
+    next();
+  };
+}
+
+/** Bodies are JSON in UTF-8, and only queries have parameters. */
+function refuseForeignBodies(request: Request, _response: Response, next: NextFunction): void {
+  const { headers } = request;
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  if (hasBody) {
+    const type = headers['content-type'] ?? '';
+    if (!JSON_TYPE.test(type)) throw new Problem(415, 'The body must be application/json');
+    const charset = CHARSET.exec(type)?.[1]?.toLowerCase();
+    if (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8') {
+      throw new Problem(415, 'The body must be in UTF-8');
+    }
+  }
+  if (request.method === 'POST' && request.url.includes('?')) {
+    const names = Object.keys(parseQuery(request.url.slice(request.url.indexOf('?') + 1)));
+    if (names.length > 0)
+      throw new Problem(400, `This call takes no query parameters, but ${names.join(', ')} was given`);
+  }
+  next();
+}
+
+function refuseBrokenText(_request: unknown, _response: unknown, body: Buffer): void {
+  if (!isUtf8(body)) throw new Problem(400, 'The body is not UTF-8');
+}
+
+interface RouterLayer {
+  readonly route?: { readonly methods: Record<string, boolean> };
+  match(path: string): boolean;
+}
+
+/** The methods that some route has for a path, as Express knows them. */
+function methodsOf(app: NestExpressApplication, path: string): string[] {
+  const { router } = app.getHttpAdapter().getInstance() as unknown as { router: { stack: RouterLayer[] } };
+  const methods = new Set<string>();
+  for (const layer of router.stack) {
+    if (!layer.route || !layer.match(path)) continue;
+    for (const method of Object.keys(layer.route.methods)) methods.add(method.toUpperCase());
+  }
+  if (methods.has('GET')) methods.add('HEAD');
+  return [...methods].sort();
+}

@@ -1,0 +1,23 @@
+export { ClientGone } from './client-gone.decorator.js';
+export { decodeCursor, encodeCursor } from './cursor.js';
+export { Draining, NodeDraining } from './draining.js';
+export {
+  Each,
+  Ignored,
+  IsFlag,
+  IsJson,
+  IsName,
+  IsNames,
+  IsOneOf,
+  IsRequestId,
+  IsText,
+  IsTexts,
+  IsWhole,
+  IsWholeText,
+  OnlyIf,
+  Optional,
+} from './fields.js';
+export { HttpModule } from './http.module.js';
+export { setUpHttp } from './http.setup.js';
+export { NoQuery } from './no.query.js';
+export { Problem } from './problem.js';

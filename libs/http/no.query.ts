@@ -1,0 +1,2 @@
+/** For routes without query parameters: any is refused. */
+export class NoQuery {}

@@ -1,0 +1,37 @@
+import { Module } from '@nestjs/common';
+import { LoggerModule } from 'nestjs-pino';
+import { pino } from 'pino';
+import pretty from 'pino-pretty';
+import { SETTINGS, type Settings } from '#lib/config';
+
+/** JSON lines with the node's id on standard output, or readable ones on a terminal. */
+@Module({
+  imports: [
+    LoggerModule.forRootAsync({
+      inject: [SETTINGS],
+      useFactory: (settings: Settings) => {
+        const options = {
+          level: settings.LOG_LEVEL,
+          base: { node: settings.NODE_ID },
+          genReqId: requestIdOf,
+          redact: ['req.headers.authorization', 'req.headers.cookie'],
+        };
+        const requestsAreLogged = pino.levels.values[settings.LOG_LEVEL] === pino.levels.values['debug'];
+        return {
+          pinoHttp: isPretty(settings) ? [options, pretty({ sync: true, ignore: 'pid,hostname,node' })] : options,
+          // A logger per request costs more than most requests: they get one only where each is to be logged.
+          ...(requestsAreLogged ? {} : { forRoutes: [] }),
+        };
+      },
+    }),
+  ],
+})
+export class LogModule {}
+
+function isPretty({ LOG_PRETTY }: Settings): boolean {
+  return LOG_PRETTY === 'auto' ? process.stdout.isTTY : LOG_PRETTY === 'true';
+}
+
+function requestIdOf(_request: unknown, response: { getHeader(name: string): unknown }): string {
+  return String(response.getHeader('X-Request-Id'));
+}
