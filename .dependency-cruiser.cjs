@@ -1,8 +1,9 @@
-/** The directions of docs/ARCHITECTURE.md: config <- redis <- membership <- lock, queue, cache <- metrics, health <- apps. */
+/** The directions of docs/ARCHITECTURE.md: config, process <- redis <- membership <- lock, queue, cache <- metrics, health <- apps. */
 const libs = (names) => `^libs/(${names.join('|')})/`;
 const mayUse = {
   config: [],
-  redis: ['config'],
+  process: [],
+  redis: ['config', 'process'],
   http: ['config', 'redis'],
   membership: ['config', 'redis'],
   lock: ['config', 'redis', 'http', 'membership'],

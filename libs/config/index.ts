@@ -1,3 +1,4 @@
+export { childEnvironment } from './environment.js';
 export { ConfigModule } from './config.module.js';
 export { InvalidSettings, readSettings, SETTINGS, type Settings } from './settings.js';
 export { VERSION } from './version.js';

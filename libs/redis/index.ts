@@ -1,3 +1,5 @@
+export { LocalRedis, LocalRedisFailed, type LocalRedisOptions } from './local/local-redis.js';
+export { findRedisServer, RedisServerMissing, type RedisBinary } from './local/redis.binary.js';
 export { connectionOptions, RedisConnection, type RedisArgument } from './redis.connection.js';
 export { RedisUnavailable } from './redis.errors.js';
 export { RedisConnections, RedisModule } from './redis.module.js';
