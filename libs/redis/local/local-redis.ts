@@ -1,4 +1,4 @@
-import { createWriteStream, existsSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { createWriteStream, existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { mkdir, readFile, readlink, realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -61,7 +61,7 @@ export class LocalRedis {
     await mkdir(directory, { recursive: true });
     const port = options.port ?? (await freePort());
     if (port === undefined) throw new LocalRedisFailed('Redis has no port: none is free');
-    const fresh = !readdirSync(directory).some((name) => name.startsWith('appendonly') || name.endsWith('.rdb'));
+    const fresh = dataFiles(directory).length === 0;
     const child = await launch(binary, directory, port, options.onWarning);
     return new LocalRedis(directory, port, binary, fresh, child, options.onWarning);
   }
@@ -90,6 +90,15 @@ export class LocalRedis {
   }
 
   /**
+   * Takes away the data of a server that has ended, as a lost disk would.
+   * @throws LocalRedisFailed where the server runs
+   */
+  removeData(): void {
+    if (this.running) throw new LocalRedisFailed(`Redis still runs (pid ${this.pid})`);
+    for (const name of dataFiles(this.directory)) rmSync(join(this.directory, name), { recursive: true });
+  }
+
+  /**
    * Starts the server again after its end, on the same port and data.
    * @throws LocalRedisFailed
    */
@@ -97,6 +106,11 @@ export class LocalRedis {
     if (this.running) throw new LocalRedisFailed(`Redis runs already (pid ${this.pid})`);
     this.#child = await launch(this.binary, this.directory, this.port, this.onWarning);
   }
+}
+
+/** What in a directory is data of a server, and neither its log nor its pid. */
+function dataFiles(directory: string): string[] {
+  return readdirSync(directory).filter((name) => name.startsWith('appendonly') || name.endsWith('.rdb'));
 }
 
 async function launch(
