@@ -88,6 +88,11 @@ export class Lease {
     return this.#underWay.some((renewal) => renewal.answered && !renewal.ticked && renewal.number < this.#number);
   }
 
+  /** The channel was mended: ticks of renewals sent before will not come any more, and their absence says nothing. */
+  channelMended(): void {
+    this.#underWay = [];
+  }
+
   #came(number: number, what: 'answered' | 'ticked'): void {
     const renewal = this.#underWay.find((one) => one.number === number);
     if (!renewal) return;

@@ -108,6 +108,7 @@ export class Membership implements OnModuleInit {
       if (this.#lease.stands()) this.#resolveReady();
     });
     this.#channel.events.on('confirmed', (again) => {
+      this.#lease.channelMended();
       if (again) this.events.emit('reconnected');
     });
   }
@@ -218,7 +219,11 @@ export class Membership implements OnModuleInit {
       await this.#channel.confirm();
       if (!this.#admitted) await this.#admit();
       if (this.#epoch === undefined) await this.#takeEpoch();
-      else if (this.#lease.deaf) this.redis.lease.reconnect();
+      else if (this.#lease.deaf) {
+        this.#logger.warn('this process no longer hears its channel; connecting anew');
+        this.redis.lease.reconnect();
+        return;
+      }
       if (!this.#holds.some((because) => because())) await this.#renew();
     } catch (error) {
       this.#logger.debug(`renewal failed: ${error instanceof Error ? error.message : String(error)}`);
