@@ -130,6 +130,13 @@ export const settingsTable = {
     desc: 'How long a lock is kept for a waiter that has not yet confirmed it.',
   }),
   LOCK_MAX_WAITERS: positive({ default: 10_000, desc: 'Most waiters of one lock.' }),
+  LOCK_GRACE_MAX_MS: integer(
+    0,
+    86_400_000,
+  )({
+    default: 30_000,
+    desc: 'Longest time for which locks are held back after Redis may have lost holds.',
+  }),
   QUEUE_IDLE_MS: integer(
     100,
     86_400_000,

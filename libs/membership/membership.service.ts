@@ -309,6 +309,8 @@ export class Membership implements OnModuleInit {
   #learn(view: RegistryView): void {
     const changed = view.snapshot !== this.#view.snapshot;
     this.#view = view;
+    // Redis may lose what other processes shared, and these may be dead by then.
+    for (const [name, value] of view.maxima) this.raise(name, value);
     if (changed) this.events.emit('membersChanged');
   }
 
