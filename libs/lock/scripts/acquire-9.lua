@@ -65,8 +65,8 @@ local function enlist(upgrade, ticket)
   if again ~= 0 and GRANTS then
     -- It may stand before those who wait already, or on its own: then its offer is this very answer.
     more = hand_over() or more
-    place = place_of(owner)
-    if place and place.state == 'o' then return finish(more, 'offered', hold_of(owner).token) end
+    local now = place_of(owner)
+    if now and now.state == 'o' then return finish(more, 'offered', hold_of(owner).token) end
   end
   return finish(more, 'waiting', exact(place.ticket), place.upgrade and '1' or '0')
 end

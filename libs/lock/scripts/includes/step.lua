@@ -133,7 +133,8 @@ local function arm_head()
       tell(instance.id, 'lock.wake', NAME, exact(wake - lock.now))
     end
   end
-  if again then lock.head, lock.armed = owner, wake end
+  -- Whoever was answered has no earlier timer any more.
+  if again or answer >= 0 then lock.head, lock.armed = owner, wake end
   return answer
 end
 
@@ -156,7 +157,7 @@ local function arm_watchers()
       tell(instance, 'lock.wake', NAME, exact(alarm - lock.now))
     end
   end
-  if again then lock.alarm = alarm end
+  if again or answer >= 0 then lock.alarm = alarm end
   return answer
 end
 
