@@ -42,6 +42,7 @@ export type ModelAnswer =
   | { kind: 'deadlock'; other: string }
   | { kind: 'locked' | 'full' | 'gone' | 'left' | 'ok' | 'not_owner' | 'not_held' | 'stale_token' }
   | { kind: 'flag'; value: boolean }
+  | { kind: 'ended'; ended: number }
   | { kind: 'lease'; value: number | undefined }
   | { kind: 'states'; states: ('queued' | 'gone' | number)[] };
 
@@ -84,8 +85,11 @@ export class LockModel {
     if (hold && !hold.confirmed && !(partly && hold.call === call)) {
       if (hold.mode !== mode) return { kind: 'locked' };
       const how = hold.was ? 'upgraded' : 'new';
-      this.#confirm(who, owner, lease, call);
+      this.#confirm(who, owner, lease, call, partly ? 'part' : 'single');
       return { kind: 'granted', token: hold.token, how };
+    }
+    if (hold?.confirmed === true && partly && (hold.mode === mode || hold.mode === 'exclusive')) {
+      return { kind: 'granted', token: hold.token, how: 'held' };
     }
     if (hold?.mode === mode) {
       Object.assign(hold, { deadline: Math.max(hold.deadline, this.now + lease), lease, call, confirmed: true });
@@ -126,12 +130,19 @@ export class LockModel {
     return this.#enlist(who, owner, ask, false, undefined, false, newTicket);
   }
 
-  confirm(who: ModelCaller, owner: string, token: number | undefined, lease: number, call: string): ModelAnswer {
+  confirm(
+    who: ModelCaller,
+    owner: string,
+    token: number | undefined,
+    lease: number,
+    call: string,
+    part: boolean,
+  ): ModelAnswer {
     const hold = this.#live(owner);
     let answer: ModelAnswer = { kind: 'gone' };
     if (hold && (token === undefined ? hold.call === call : hold.token === token)) {
       answer = { kind: 'granted', token: hold.token, how: howOf(hold) };
-      this.#confirm(who, owner, lease, call);
+      this.#confirm(who, owner, lease, call, part ? 'part' : token === undefined ? 'whole' : 'single');
     }
     this.step(who);
     return answer;
@@ -144,7 +155,7 @@ export class LockModel {
     if (place?.instances.has(who.instance) === true) {
       if (take && hold && place.state !== 'queued') {
         answer = { kind: 'granted', token: hold.token, how: howOf(hold) };
-        this.#confirm(who, owner, take.lease, take.call);
+        this.#confirm(who, owner, take.lease, take.call, 'single');
       } else {
         place.instances.delete(who.instance);
         if (place.instances.size === 0) {
@@ -166,7 +177,7 @@ export class LockModel {
         Object.assign(hold, { confirmed: false, call: '-', deadline: this.now + (who.grants ? this.offerMs : 0) });
         place.state = 'offered';
         for (const instance of place.instances.keys()) this.offers.push({ instance, owner, token: hold.token });
-      } else this.#end(owner);
+      } else this.#end(owner, true);
     }
     this.step(who);
     return { kind: 'flag', value: mine };
@@ -202,6 +213,28 @@ export class LockModel {
     const hold = this.#live(owner);
     const value = hold?.call === call && !hold.confirmed;
     if (hold && value) hold.deadline = this.now + (who.grants ? this.offerMs : 0);
+    this.step(who);
+    return { kind: 'flag', value };
+  }
+
+  force(who: ModelCaller): ModelAnswer {
+    let ended = 0;
+    for (const [owner, hold] of [...this.holds]) {
+      if (this.#own(owner)) ended += 1;
+      delete hold.was;
+      const place = this.places.get(owner);
+      this.holds.delete(owner);
+      if (place?.state === 'offered') place.state = 'queued';
+      if (place?.state === 'confirmed') this.places.delete(owner);
+    }
+    this.step(who);
+    return { kind: 'ended', ended };
+  }
+
+  refuse(who: ModelCaller, owner: string, ticket: number): ModelAnswer {
+    const place = this.places.get(owner);
+    const value = place?.state === 'queued' && place.ticket === ticket;
+    if (value) this.places.delete(owner);
     this.step(who);
     return { kind: 'flag', value };
   }
@@ -298,25 +331,30 @@ export class LockModel {
     });
   }
 
-  #confirm(who: ModelCaller, owner: string, lease: number, call: string): void {
+  /** As part of several it stays unconfirmed; confirmed with the whole of them, it can still be undone. */
+  #confirm(who: ModelCaller, owner: string, lease: number, call: string, as: 'single' | 'part' | 'whole'): void {
     const hold = this.holds.get(owner);
     const place = this.places.get(owner);
     if (!hold) return;
     const before = hold.confirmed ? hold.deadline : (hold.was?.deadline ?? 0);
-    Object.assign(hold, { deadline: Math.max(before, this.now + lease), lease, call, confirmed: true });
-    delete hold.was;
+    if (as === 'part' && !hold.confirmed) {
+      Object.assign(hold, { call, deadline: this.now + (who.grants ? this.offerMs : 0) });
+    } else {
+      Object.assign(hold, { deadline: Math.max(before, this.now + lease), lease, call, confirmed: true });
+      if (as !== 'whole') delete hold.was;
+    }
     if (!place || place.state === 'queued') return;
     place.instances.delete(who.instance);
     place.state = 'confirmed';
     if (place.instances.size === 0) this.places.delete(owner);
   }
 
-  #end(owner: string): void {
+  #end(owner: string, undone = false): void {
     const hold = this.holds.get(owner);
     const place = this.places.get(owner);
     if (place && place.state !== 'queued') this.places.delete(owner);
     this.holds.delete(owner);
-    if (hold?.was && !hold.confirmed && hold.was.deadline > this.now) {
+    if (hold?.was && (undone || !hold.confirmed) && hold.was.deadline > this.now) {
       this.holds.set(owner, { ...hold.was, mode: 'shared', call: '-', confirmed: true });
     }
   }

@@ -33,7 +33,15 @@ const action = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('enlist again' as const), ...at, lease }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant('confirm offer' as const), ...at, lease }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('confirm offer' as const),
+      ...at,
+      lease,
+      part: fc.constantFrom(false, false, true),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('confirm own' as const), ...at, lease }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('leave' as const), ...at, lease, take: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('undelivered' as const), ...at }) },
@@ -52,6 +60,8 @@ const action = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('extend' as const), ...at }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('check' as const), instance }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('force' as const), instance }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('refuse' as const), ...at, current: fc.boolean() }) },
   {
     weight: 4,
     arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(1, 150, 1000, 2500, 30_000) }),
@@ -153,14 +163,14 @@ class Duel {
         return;
       }
       case 'confirm offer': {
-        const { owner, lease } = action;
+        const { owner, lease, part } = action;
         const token = model.holds.get(owner)?.token;
         if (token === undefined) return;
         const call = this.#newCall(owner);
         await this.#both(
           action.instance,
-          (store) => confirmed(store.confirm(name, owner, this.#real(token), lease, call), 'gone'),
-          (who) => model.confirm(who, owner, token, lease, call),
+          (store) => confirmed(store.confirm(name, owner, this.#real(token), lease, call, part), 'gone'),
+          (who) => model.confirm(who, owner, token, lease, call, part),
         );
         return;
       }
@@ -170,7 +180,7 @@ class Duel {
         await this.#both(
           action.instance,
           (store) => confirmed(store.confirm(name, owner, undefined, lease, call), 'gone'),
-          (who) => model.confirm(who, owner, undefined, lease, call),
+          (who) => model.confirm(who, owner, undefined, lease, call, false),
         );
         return;
       }
@@ -223,6 +233,22 @@ class Duel {
           action.instance,
           async (store) => ({ kind: 'flag', value: await store.extend(name, action.owner, call) }),
           (who) => model.extend(who, action.owner, call),
+        );
+        return;
+      }
+      case 'force':
+        await this.#both(
+          action.instance,
+          async (store) => ({ kind: 'ended', ended: (await store.force(name, '')).ended }),
+          (who) => model.force(who),
+        );
+        return;
+      case 'refuse': {
+        const ticket = (model.places.get(action.owner)?.ticket ?? 1) - (action.current ? 0 : 1);
+        await this.#both(
+          action.instance,
+          async (store) => ({ kind: 'flag', value: await store.refuse(name, action.owner, ticket, []) }),
+          (who) => model.refuse(who, action.owner, ticket),
         );
         return;
       }

@@ -19,7 +19,7 @@ local function end_hold(owner, hold, kind)
     redis.call('HDEL', KEYS[5], owner)
     place = nil
   end
-  if hold.was and not hold.confirmed and hold.was.deadline > lock.now then
+  if hold.was and (not hold.confirmed or kind == 'undone') and hold.was.deadline > lock.now then
     local was = hold.was
     put_hold(owner, {
       mode = 's', token = was.token, lease = was.lease, call = '-', confirmed = true, deadline = was.deadline,
@@ -31,7 +31,7 @@ local function end_hold(owner, hold, kind)
   if queued and place.upgrade then redis.call('ZADD', KEYS[4], exact(rank_of(place, false)), owner) end
   if hold.confirmed then
     if kind == 'expired' then expired = expired + 1 end
-    event(kind, owner, hold.mode, hold.token)
+    event(kind == 'expired' and kind or 'released', owner, hold.mode, hold.token)
   end
 end
 
