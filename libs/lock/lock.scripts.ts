@@ -52,5 +52,8 @@ export const scripts = {
   refuse: load<[0 | 1]>('refuse-9'),
 };
 
-/** A part of an index of one bucket; the only script without a step. */
-export const listScript = loadScript<[atEnd: 0 | 1, last: Buffer | '', ...entries: Buffer[]]>(folder, 'list-2');
+/** A part of an index of one bucket. */
+export const listScript = loadScript<[atEnd: 0 | 1, last: string, ...entries: string[]]>(folder, 'list-2');
+
+/** Which locks of one bucket some owners wait for: owner, lock, .. */
+export const waitsScript = loadScript<string[]>(folder, 'waits-2');

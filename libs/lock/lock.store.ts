@@ -1,5 +1,6 @@
-import type { LuaScript, RedisArgument } from '#lib/redis';
+import type { RedisArgument } from '#lib/redis';
 import type { LockKeys } from './lock.keys.js';
+import type { Send } from './lock.listing.js';
 import { scripts, type InspectAnswer, type LockScript } from './lock.scripts.js';
 import type { CycleEntry, LockMode, LockView } from './lock.types.js';
 
@@ -63,8 +64,6 @@ export interface Confirmed {
   readonly token: number;
   readonly how: 'new' | 'upgraded' | 'joined';
 }
-
-type Send = <Answer>(script: LuaScript<Answer>, keys: string[], args: RedisArgument[]) => Promise<Answer>;
 
 /** Who holds a lock, and who waits for it in which order; at most {@link GRAPH_SIZE} of each. */
 export interface LockGraph {

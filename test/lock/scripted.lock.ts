@@ -87,8 +87,8 @@ export class ScriptedLocks {
       this.redis.hgetall(lock),
       this.redis.hgetall(holds),
       this.redis.hgetall(places),
-      this.redis.zrange(deadlines, 0, -1, 'WITHSCORES'),
-      this.redis.zrange(queue, 0, -1, 'WITHSCORES'),
+      this.redis.zrange(deadlines, '0', '-1', 'WITHSCORES'),
+      this.redis.zrange(queue, '0', '-1', 'WITHSCORES'),
     ]);
     return {
       now: Number(fields['last'] ?? 0),
