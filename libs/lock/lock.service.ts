@@ -101,7 +101,7 @@ export class LockService implements OnModuleInit, OnApplicationShutdown {
     );
     this.#watchers = new LockWatchers(this.#store, usable);
     const newCall = () => this.#newCall();
-    this.#room = new WaitingRoom(this.#store, { newCall, usable, watches: (name) => this.#watchers.watches(name) });
+    this.#room = new WaitingRoom(this.#store, { newCall, usable });
     this.#deadlocks = new DeadlockWatch(this.#room, this.#store, this.#listing, usable);
     this.#many = new ManyLocks(this.#store, this.#room, newCall);
     membership.events.on('serverChanged', ({ lost, graceOver }) => {
