@@ -84,21 +84,29 @@ describe('deadlocks', () => {
     expect(rest.filter(({ ok }) => ok)).toHaveLength(1);
   });
 
-  it('are not seen where there are none: random traffic in one order of locks', async () => {
-    const traffic = new Traffic(cluster.nodes, { owners: 24, locks: 4, seed: 7, ordered: true });
-    const { granted, deadlocks, violations } = await traffic.run(TRAFFIC_MS);
-    expect(violations).toEqual([]);
-    expect(deadlocks).toBe(0);
-    expect(granted).toBeGreaterThan(100);
-  }, TRAFFIC_MS + 60_000);
+  it(
+    'are not seen where there are none: random traffic in one order of locks',
+    async () => {
+      const traffic = new Traffic(cluster.nodes, { owners: 24, locks: 4, seed: 7, ordered: true });
+      const { granted, deadlocks, violations } = await traffic.run(TRAFFIC_MS);
+      expect(violations).toEqual([]);
+      expect(deadlocks).toBe(0);
+      expect(granted).toBeGreaterThan(100);
+    },
+    TRAFFIC_MS + 60_000,
+  );
 
-  it('are all ended in random traffic that runs into them', async () => {
-    const traffic = new Traffic(cluster.nodes, { owners: 24, locks: 6, seed: 11, ordered: false });
-    const { granted, deadlocks, timeouts, violations } = await traffic.run(TRAFFIC_MS);
-    expect(violations).toEqual([]);
-    expect(deadlocks).toBeGreaterThan(0);
-    // Nobody holds for long but in a deadlock, so that nobody waits for as long as this.
-    expect(timeouts).toBe(0);
-    expect(granted).toBeGreaterThan(50);
-  }, TRAFFIC_MS + 60_000);
+  it(
+    'are all ended in random traffic that runs into them',
+    async () => {
+      const traffic = new Traffic(cluster.nodes, { owners: 24, locks: 6, seed: 11, ordered: false });
+      const { granted, deadlocks, timeouts, violations } = await traffic.run(TRAFFIC_MS);
+      expect(violations).toEqual([]);
+      expect(deadlocks).toBeGreaterThan(0);
+      // Nobody holds for long but in a deadlock, so that nobody waits for as long as this.
+      expect(timeouts).toBe(0);
+      expect(granted).toBeGreaterThan(50);
+    },
+    TRAFFIC_MS + 60_000,
+  );
 });
