@@ -94,4 +94,23 @@ describe('a node that dies in the middle of a hand-off', () => {
     expect(at - since).toBeLessThan(leaseMs + 500);
     if (typeof told !== 'string') expect(answer.token).toBeGreaterThan(told.token ?? Infinity);
   }, 30_000);
+
+  it("that was only paused for longer than its lease takes its waiters' places again, under their tickets", async () => {
+    const { doomed, b, c } = await setUp('paused', 30_000);
+    const owners = async () => (await look(cluster.node(1), 'paused')).waiters.map(({ owner }) => owner).join();
+    doomed.pause();
+    await eventually(async () => [...(await locks.dump('paused')).places.keys()].join() === 'c', {
+      what: 'the place to be dropped',
+      timeoutMs: 10_000,
+    });
+    doomed.resume();
+    await eventually(async () => (await owners()) === 'b,c', { what: 'the place to be taken again' });
+    await release(cluster.node(1), 'paused', 'a');
+    const told = await b;
+    if (typeof told === 'string') throw new Error('b was cut off');
+    expect(told).toMatchObject({ ok: true });
+    await release(cluster.node(1), 'paused', 'b');
+    expect((await c).answer.token).toBeGreaterThan(told.token ?? Infinity);
+    await doomed.kill();
+  }, 30_000);
 });

@@ -110,4 +110,40 @@ describe('when Redis is killed', () => {
     await using two = await startNode({ redisUrl: redis.url, nodeId: 'two', env });
     expect((await two.post('/lock/acquire', ask('b'))).body).toEqual({ ok: false, reason: 'locked' });
   }, 30_000);
+
+  it('answers those who wait by the end of their wait, when Redis hangs', async () => {
+    await using cluster = await startCluster({ nodes: 1 });
+    await acquire(cluster.node(1), 'r', 'a');
+    const since = performance.now();
+    const waiting = cluster.node(1).post('/lock/acquire', ask('b', { waitMs: 1500 }));
+    await eventually(async () => (await look(cluster.node(1), 'r')).waitersCount === 1, { what: 'the waiter' });
+    cluster.redis.pause();
+    const answer = await waiting;
+    expect(answer.status).toBe(503);
+    expect(performance.now() - since).toBeLessThan(1500 + 1000 + 300);
+    cluster.redis.resume();
+    await cluster.node(1).ready();
+    await eventually(async () => (await cluster.node(1).post('/lock/acquire', ask('b'))).body['reason'] === 'locked', {
+      what: 'the lock service to be back',
+    });
+  }, 30_000);
+
+  it('waits for replicas where it is told to, and takes back what they did not get', async () => {
+    await using replica = await startRedis();
+    await using cluster = await startCluster({ nodes: 1, env: { LOCK_MIN_REPLICAS: '1' } });
+    await acquireRefused(cluster);
+    await replica.command('replicaof', '127.0.0.1', String(cluster.redis.port));
+    await eventually(async () => (await cluster.node(1).post('/lock/acquire', ask('a'))).status === 200, {
+      what: 'the replica to follow',
+      timeoutMs: 20_000,
+    });
+    expect((await look(cluster.node(1), 'r')).holders).toMatchObject([{ owner: 'a' }]);
+  }, 40_000);
 });
+
+async function acquireRefused(cluster: TestCluster): Promise<void> {
+  const answer = await cluster.node(1).post('/lock/acquire', ask('a'));
+  expect(answer.status).toBe(503);
+  expect(answer.body).toMatchObject({ mayHaveTakenEffect: true });
+  await eventually(async () => (await look(cluster.node(1), 'r')).mode === null, { what: 'the hold to be taken back' });
+}
