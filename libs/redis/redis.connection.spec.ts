@@ -76,7 +76,7 @@ describe('a connection to Redis', () => {
     const lost = refusal(connection.run(increment, ['once'], []));
     await eventually(() => stream.bytesWritten > written, { what: 'the call to be sent' });
     const up = once(connection, 'up');
-    connection.reconnect();
+    stream.destroy();
     redis.resume();
     expect((await lost).mayHaveTakenEffect).toBe(true);
     await up;
