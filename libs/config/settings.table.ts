@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { EnvError, makeExactValidator, type ExactValidator } from 'envalid';
 
 /** A whole number of the unit that the setting's name ends in, within bounds that the message names. */
-function integer(min: number, max: number): ExactValidator<number> {
+export function integer(min: number, max: number): ExactValidator<number> {
   return makeExactValidator((input) => {
     const value = Number(input);
     if (!/^\d+$/.test(input) || value < min || value > max) {
@@ -13,7 +13,7 @@ function integer(min: number, max: number): ExactValidator<number> {
 }
 
 /** A string of a form that the message puts into words. */
-function text(form: RegExp, words: string): ExactValidator<string> {
+export function text(form: RegExp, words: string): ExactValidator<string> {
   return makeExactValidator((input) => {
     if (!form.test(input)) throw new EnvError(`must be ${words}, not "${input}"`);
     return input;
@@ -29,7 +29,7 @@ function oneOf<const Choice extends string>(choices: readonly Choice[]): ExactVa
 }
 
 /** A Redis URL; the message never repeats it, since it may carry a password. */
-const redisUrl = makeExactValidator((input) => {
+export const redisUrl = makeExactValidator((input) => {
   const url = URL.canParse(input) ? new URL(input) : undefined;
   if (!url || !/^rediss?:$/.test(url.protocol) || url.hostname === '') {
     throw new EnvError('must be a URL like redis://host:6379 or rediss://user:password@host:6380/0');

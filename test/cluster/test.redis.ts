@@ -1,7 +1,7 @@
 import { LocalRedis } from '#lib/redis';
 import { endWithParent } from './end-with-parent.js';
 import { makeDirectory, removeDirectory } from './directories.js';
-import { reservePort } from './ports.js';
+import { reservePorts } from './ports.js';
 
 /** A Redis of a test's own, which can be killed and started again on the same port and data. */
 export class TestRedis {
@@ -9,7 +9,7 @@ export class TestRedis {
 
   static async start(): Promise<TestRedis> {
     endWithParent();
-    return new TestRedis(await LocalRedis.start({ directory: makeDirectory(), port: await reservePort() }));
+    return new TestRedis(await LocalRedis.start({ directory: makeDirectory(), port: await reservePorts(1) }));
   }
 
   get url(): string {
