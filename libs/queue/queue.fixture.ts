@@ -2,6 +2,7 @@ import { readSettings, type Settings } from '#lib/config';
 import { Draining } from '#lib/http';
 import { Membership } from '#lib/membership';
 import { RedisConnections } from '#lib/redis';
+import { QueueAdminService } from './queue.admin.service.js';
 import { QueueService } from './queue.service.js';
 import { QueueStore } from './queue.store.js';
 
@@ -13,6 +14,7 @@ export interface InProcessNode {
   readonly draining: Draining;
   readonly store: QueueStore;
   readonly queues: QueueService;
+  readonly admin: QueueAdminService;
   stop(): Promise<void>;
 }
 
@@ -33,6 +35,7 @@ export async function startInProcess(redisUrl: string, environment: NodeJS.Proce
     draining,
     store,
     queues,
+    admin: new QueueAdminService(settings, store),
     stop: async () => {
       draining.begin();
       queues.onModuleDestroy();

@@ -6,9 +6,9 @@ const folder = new URL('./scripts/', import.meta.url);
 /** What time alone did in a script: redelivered, dead by max_deliveries, expired, dead letters dropped. Empty: a replay. */
 export type Effects = number[];
 
-export type TakenMessage = [id: string, payload: string, deliveries: number, redelivered: 0 | 1];
+export type TakenMessage = [id: string, payload: string, deliveries: number];
 export type PopAnswer =
-  | ['ok', Effects, TakenMessage[], token: string]
+  | ['ok', Effects, TakenMessage[], token: string, counted: 0 | 1]
   | ['too_many_in_flight', Effects]
   | ['empty', Effects, ticket: string, nextDelayedInMs: number];
 
@@ -38,7 +38,7 @@ export const scripts = {
   nack: load<['ok', Effects, NackedTo] | ['stale_receipt', Effects]>('nack-5'),
   extend: load<['ok' | 'stale_receipt', Effects]>('extend-5'),
   sweep: load<['ok', Effects, nextDelayedInMs: number, more: 0 | 1]>('sweep-5'),
-  redrive: load<['ok', Effects, moved: number, meant: number, done: 0 | 1]>('redrive-5'),
+  redrive: load<['ok', Effects, moved: number, meant: number, done: 0 | 1, now: number]>('redrive-5'),
   purge: load<['ok', Effects, removed: number, left: number]>('purge-5'),
   drop: load<['ok', Effects, 0 | 1]>('drop-5'),
   pause: load<['ok', Effects]>('pause-5'),

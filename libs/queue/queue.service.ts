@@ -31,6 +31,8 @@ const MAX_POPPED_BYTES = 4 * 1024 * 1024;
 const DEFAULT_VISIBILITY_MS = 30_000;
 const DEFAULT_DEDUP_MS = 300_000;
 const DEFAULT_MAX_DELIVERIES = 5;
+/** Instead of a token, where messages were taken without receipts. */
+const NO_TOKEN = '0';
 /** BullMQ serves the lowest number first, and what has none before all: every message has one, 1 to 101. */
 const BULLMQ_PRIORITY_OF_ZERO = 101;
 
@@ -94,8 +96,7 @@ export class QueueService implements OnModuleDestroy {
    * @throws RedisUnavailable, NodeDraining
    */
   async pop(request: PopRequest, signal?: AbortSignal): Promise<PopResult> {
-    const { queue, waitMs = 0, ack = 'auto', count = 1 } = request;
-    const manual = ack === 'manual';
+    const { queue, waitMs = 0, ack = 'auto', count } = request;
     const token = newToken();
     const attempt = async (place: string, ticket: string, stay: boolean) =>
       await this.store.run(
@@ -103,7 +104,7 @@ export class QueueService implements OnModuleDestroy {
         queue,
         [
           ack,
-          count,
+          count ?? '',
           request.visibilityMs ?? DEFAULT_VISIBILITY_MS,
           token,
           this.settings.QUEUE_MAX_IN_FLIGHT,
@@ -125,13 +126,14 @@ export class QueueService implements OnModuleDestroy {
 
     if (answer?.[0] === 'too_many_in_flight') return { ok: false, reason: 'too_many_in_flight' };
     if (answer?.[0] !== 'ok') return { ok: false, reason: 'empty', item: null };
-    const [, effects, taken, takenBy] = answer;
+    // A repetition is answered in the form of the first call, whatever its own body says.
+    const [, effects, taken, takenBy, counted] = answer;
     if (effects.length > 0) this.events.emit('popped', queue, taken.length, ack);
-    if (manual && signal?.aborted === true) {
-      await this.#undeliver(queue, token, taken, request.requestId);
+    if (takenBy !== NO_TOKEN && signal?.aborted === true) {
+      await this.#undeliver(queue, takenBy, taken, request.requestId);
       return { ok: false, reason: 'empty', item: null };
     }
-    return manual ? asDeliveries(taken, takenBy, request.count) : asItems(taken, request.count);
+    return takenBy === NO_TOKEN ? asItems(taken, counted === 1) : asDeliveries(taken, takenBy, counted === 1);
   }
 
   /**
@@ -204,7 +206,7 @@ export class QueueService implements OnModuleDestroy {
   }
 
   async #undeliver(queue: string, token: string, taken: TakenMessage[], requestId?: string): Promise<void> {
-    const args = [token, ...taken.flatMap(([id, , , redelivered]) => [id, redelivered])];
+    const args = [token, ...taken.map(([id]) => id)];
     const [status, count] = await this.store.run(scripts.undeliver, queue, args, remembered('pop', requestId));
     if (status === 'ok') this.events.emit('returned', queue, count);
   }
@@ -234,12 +236,12 @@ function asArguments(message: MessageToPush): RedisArgument[] {
   ];
 }
 
-function asItems(taken: TakenMessage[], count: number | undefined): PopResult {
+function asItems(taken: TakenMessage[], asList: boolean): PopResult {
   const items = taken.map(([, payload]) => JSON.parse(payload) as unknown);
-  return count === undefined ? { ok: true, item: items[0] } : { ok: true, items };
+  return asList ? { ok: true, items } : { ok: true, item: items[0] };
 }
 
-function asDeliveries(taken: TakenMessage[], token: string, count: number | undefined): PopResult {
+function asDeliveries(taken: TakenMessage[], token: string, asList: boolean): PopResult {
   const messages = taken.map(([id, payload, deliveries]): Delivery => ({
     item: JSON.parse(payload) as unknown,
     id,
@@ -247,5 +249,5 @@ function asDeliveries(taken: TakenMessage[], token: string, count: number | unde
     deliveries,
   }));
   const [first] = messages;
-  return count === undefined && first ? { ok: true, ...first } : { ok: true, messages };
+  return first && !asList ? { ok: true, ...first } : { ok: true, messages };
 }

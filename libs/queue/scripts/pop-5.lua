@@ -5,17 +5,20 @@
 -- KEYS[3] names of the bucket's queues
 -- KEYS[4] the bucket's queues with deliveries out
 -- KEYS[5] memory of the requestId
--- ARGV[1] queue  ARGV[2] requestId given  ARGV[3] QUEUE_MAX_DEAD  ARGV[4] "auto" or "manual"  ARGV[5] count
+-- ARGV[1] queue  ARGV[2] requestId given  ARGV[3] QUEUE_MAX_DEAD  ARGV[4] "auto" or "manual"  ARGV[5] count, or "" for the one message of
+-- a pop without
 -- ARGV[6] visibilityMs  ARGV[7] token  ARGV[8] QUEUE_MAX_IN_FLIGHT  ARGV[9] most bytes of payload
 -- ARGV[10] place of a waiting pop, or ""  ARGV[11] its ticket, or "" where it has none  ARGV[12] "1": wait if empty
--- Answers {'ok', effects, messages: {id, payload, deliveries, redelivered}, token}, {'too_many_in_flight', effects} or
+-- Answers {'ok', effects, messages: {id, payload, deliveries}, token or "0", 1 where count was given},
+-- {'too_many_in_flight', effects} or
 -- {'empty', effects, ticket, ms until the next delayed message or -1}
 --- @include "queue"
 --- @include "wake"
 --- @include "requests"
 --- @include "settle"
 --- @bullmq "moveToActive"
-local manual, count, visibility, token = ARGV[4] == 'manual', tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
+local manual, count, visibility = ARGV[4] == 'manual', tonumber(ARGV[5]) or 1, tonumber(ARGV[6])
+local token = manual and ARGV[7] or '0'
 local place = ARGV[10]
 
 local told = replay()
@@ -33,14 +36,13 @@ end
 
 -- Moves the next message to active by BullMQ's own operation. A token of "0" makes no lock.
 local function take()
-  local redelivered = redis.call('LLEN', waitKey) > 0
   local taken = bullmq_moveToActive({waitKey, activeKey, prioritizedKey, eventsKey, stalledKey, limiterKey, nothingKey,
     pausedKey, metaKey, counterKey, markerKey},
-    {base, whole(now), cmsgpack.pack({token = manual and token or '0', lockDuration = visibility})})
+    {base, whole(now), cmsgpack.pack({token = token, lockDuration = visibility})})
   local fields, job = taken[1], {}
   if type(fields) ~= 'table' then return nil end
   for i = 1, #fields, 2 do job[fields[i]] = fields[i + 1] end
-  return taken[2], job, redelivered
+  return taken[2], job
 end
 
 local messages, bytes = {}, 0
@@ -56,7 +58,7 @@ if not isPaused() then
       local id = nextId()
       if not id or bytes + redis.call('HSTRLEN', base .. id, 'data') > tonumber(ARGV[9]) then break end
     end
-    local id, job, redelivered = take()
+    local id, job = take()
     if not id then break end
     local expiresAt = cjson.decode(job.opts).expiresAt
     if expiresAt and expiresAt <= now then
@@ -65,12 +67,12 @@ if not isPaused() then
       if expiresAt then redis.call('ZREM', expiryKey, id) end
       redis.call('ZREM', ageKey, id)
       bytes = bytes + #job.data
-      messages[#messages + 1] = {id, job.data, tonumber(job.ats), redelivered and 1 or 0}
+      messages[#messages + 1] = {id, job.data, tonumber(job.ats)}
       if manual then
         redis.call('ZADD', inflightKey, whole(now + visibility), id)
         if #messages == 1 then redis.call('ZADD', dueKey, 'LT', whole(now + visibility), name) end
       else
-        finish(id, '0', 'completed', 'returnvalue', 'null', 0)
+        finish(id, token, 'completed', 'returnvalue', 'null', 0)
       end
     end
   end
@@ -80,7 +82,7 @@ local answered = #messages > 0 or full or ARGV[12] == '0'
 if place ~= '' and answered then redis.call('ZREM', waitersKey, place) end
 wakeForArrivals()
 
-if #messages > 0 then return remember({'ok', effects, messages, token}) end
+if #messages > 0 then return remember({'ok', effects, messages, token, ARGV[5] == '' and 0 or 1}) end
 if full then return {'too_many_in_flight', effects} end
 if place == '' or answered then return {'empty', effects, '', -1} end
 local ticket = ARGV[11] ~= '' and ARGV[11] or whole(nowMicros)

@@ -7,7 +7,7 @@
 -- KEYS[5] memory of the requestId
 -- ARGV[1] queue  ARGV[2] requestId given  ARGV[3] QUEUE_MAX_DEAD  ARGV[4] QUEUE_MAX_LENGTH  ARGV[5] how many
 -- ARGV[6] how many were moved by earlier calls of this redrive
--- Answers {'ok', effects, moved in all, how many are meant, 1 where it is done}
+-- Answers {'ok', effects, moved in all, how many are meant, 1 where it is done, moved by this call}
 --- @include "queue"
 --- @include "wake"
 --- @include "requests"
@@ -35,11 +35,11 @@ end
 moved = moved + #ids
 wakeForArrivals()
 if #ids == 0 or moved == meant then
-  local answer = {'ok', effects, moved, meant, 1}
+  local answer = {'ok', effects, moved, meant, 1, #ids}
   return moved > 0 and remember(answer) or answer
 end
 if requested then
   redis.call('HSET', requestKey, 'moved', moved, 'meant', meant)
   redis.call('PEXPIRE', requestKey, 300000)
 end
-return {'ok', effects, moved, meant, 0}
+return {'ok', effects, moved, meant, 0, #ids}

@@ -42,7 +42,7 @@ end
 local function becomesDead(id, reason, maxDead)
   leavesFlight(id)
   local before = redis.call('ZCARD', failedKey)
-  finish(id, '0', 'failed', 'failedReason', reason, maxDead)
+  finish(id, '0', 'failed', 'failedReason', reason, tonumber(maxDead))
   effects[4] = effects[4] + before + 1 - redis.call('ZCARD', failedKey)
 end
 
@@ -54,6 +54,15 @@ local function dropExpired(id)
   effects[3] = effects[3] + 1
 end
 
+-- Makes a delivery ready again ahead of all that wait: BullMQ serves its wait list first, from the right.
+local function returnTo(side, id, expiresAt)
+  leavesFlight(id)
+  redis.call('LREM', activeKey, -1, id)
+  redis.call(side, waitKey, id)
+  if expiresAt then redis.call('ZADD', expiryKey, expiresAt, id) end
+  becomesReady(id)
+end
+
 -- A delivery whose visibility ran out: ahead of all that wait, in the order in which the deliveries ran out.
 local function redeliver(id, maxDead)
   local options = optionsOf(id)
@@ -62,11 +71,7 @@ local function redeliver(id, maxDead)
     effects[2] = effects[2] + 1
     return becomesDead(id, 'max_deliveries', maxDead)
   end
-  leavesFlight(id)
-  redis.call('LREM', activeKey, -1, id)
-  redis.call('LPUSH', waitKey, id)
-  if options.expiresAt then redis.call('ZADD', expiryKey, options.expiresAt, id) end
-  becomesReady(id)
+  returnTo('LPUSH', id, options.expiresAt)
   effects[1] = effects[1] + 1
 end
 
