@@ -3,9 +3,10 @@ import { ConfigModule } from '#lib/config';
 import { HealthModule } from '#lib/health';
 import { HttpModule } from '#lib/http';
 import { MetricsModule } from '#lib/metrics';
+import { QueueModule } from '#lib/queue';
 
 /** One node: everything it consists of. */
 @Module({
-  imports: [ConfigModule, HttpModule, MetricsModule, HealthModule],
+  imports: [ConfigModule, HttpModule, MetricsModule, HealthModule, QueueModule],
 })
 export class AppModule {}

@@ -141,4 +141,12 @@ export const settingsTable = {
     default: 1_000_000,
     desc: 'Most messages of one queue: ready, delayed and in flight.',
   }),
+  QUEUE_MAX_IN_FLIGHT: positive({
+    default: 100_000,
+    desc: 'Most deliveries of one queue that are out and not acknowledged; above it a pop is refused.',
+  }),
+  QUEUE_MAX_DEAD: positive({
+    default: 100_000,
+    desc: 'Most dead letters of one queue; beyond it the oldest is dropped.',
+  }),
 };
