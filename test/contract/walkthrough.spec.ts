@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { startCluster, type TestCluster } from '../cluster/index.js';
+import { eventually, startCluster, type TestCluster } from '../cluster/index.js';
 import { contains, perform, readSteps, title } from './walkthrough.js';
 
 describe('containing', () => {
@@ -45,4 +45,21 @@ describe('the walkthrough on three nodes', () => {
       expect(done).toBe(true);
     });
   }
+
+  it('the log of node1 shows locks acquired, queue pushes and pops, and cache activity', async () => {
+    const activity = () =>
+      cluster
+        .node(1)
+        .log()
+        .filter((line) => line.includes('"context":"Activity"'))
+        .map((line) => JSON.parse(line) as Record<string, number>)
+        .at(-1);
+    await eventually(
+      () => {
+        const { locksAcquired, queuePushes, queuePops, cacheWrites } = activity() ?? {};
+        return locksAcquired === 1 && queuePushes === 1 && queuePops === 1 && cacheWrites === 2;
+      },
+      { what: 'the activity of the walkthrough in the log' },
+    );
+  });
 });

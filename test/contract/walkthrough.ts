@@ -38,7 +38,7 @@ export interface Target {
 }
 
 /** An answer was not what the walkthrough says. */
-export class WalkthroughFailed extends Error {
+class WalkthroughFailed extends Error {
   override readonly name = 'WalkthroughFailed';
 }
 
