@@ -149,4 +149,12 @@ export const settingsTable = {
     default: 100_000,
     desc: 'Most dead letters of one queue; beyond it the oldest is dropped.',
   }),
+  QUEUE_MAX_SCHEDULES: positive({ default: 10_000, desc: 'Most schedules of all queues.' }),
+  QUEUE_BOARD_MAX: integer(
+    1,
+    1000,
+  )({
+    default: 25,
+    desc: 'Most queues on the board at /admin/queues: the first by name.',
+  }),
 };

@@ -11,6 +11,7 @@ import {
   type QueueStats,
   type RedriveRequest,
 } from './queue.types.js';
+import { ScheduleService } from './schedule.service.js';
 
 const MAX_PEEKED_BYTES = 4 * 1024 * 1024;
 /** A redrive without `count` means all that are dead now. */
@@ -22,6 +23,7 @@ export class QueueAdminService {
   constructor(
     @Inject(SETTINGS) private readonly settings: Settings,
     private readonly store: QueueStore,
+    private readonly schedules: ScheduleService,
   ) {}
 
   /**
@@ -106,11 +108,12 @@ export class QueueAdminService {
   }
 
   /**
-   * Ends a queue: its messages, its settings and its name are gone.
+   * Ends a queue: its schedules, messages, deduplication windows and its name are gone.
    * @returns how many messages it had
    * @throws RedisUnavailable
    */
   async delete(queue: string): Promise<number> {
+    await this.schedules.removeAll(queue);
     let removed = 0;
     for (;;) {
       removed += await this.purge(queue);

@@ -58,8 +58,9 @@ export class QueueModel {
     let needed = 0;
     for (const { dedupId } of messages) {
       if (dedupId === undefined) needed += 1;
-      else if (!this.#windows.has(dedupId) && !fresh.has(dedupId)) needed += fresh.add(dedupId) ? 1 : 0;
+      else if (!this.#windows.has(dedupId)) fresh.add(dedupId);
     }
+    needed += fresh.size;
     if (needed > 0 && this.length + needed > this.bounds.length) return 'full';
     const ids: string[] = [];
     const duplicates: number[] = [];
