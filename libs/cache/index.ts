@@ -1,0 +1,2 @@
+export * as directoryProtocol from './directory.protocol.js';
+export * as nodeProtocol from './node.protocol.js';
