@@ -3,7 +3,7 @@
  * answer and messages. The Lua scripts do the same on Redis; a property test holds the two together, and the model
  * searches these functions for a history that breaks the promise.
  */
-import { applyWrite, applyWrites, isExpired, nextNumber, remainingMs, withoutValue } from './line.changes.js';
+import { applyWrite, applyWrites, isExpired, nextNumber, remainingMs } from './line.changes.js';
 import type {
   DirectoryMessage,
   Entry,
@@ -82,12 +82,7 @@ export function fill(entry: Entry, request: FillRequest, { nowMicros, hotFrom }:
   const roundOpen = line.pending.length > 0;
   // A process that asks under a newer epoch has dropped what its older ones held.
   const live = withoutVoid(line.holders, { ...request, upto: 0 });
-  if (isExpired(line, nowMicros)) {
-    if (roundOpen || live.length > 0) {
-      return { entry, answer: { kind: 'expired', version: line.version }, messages: [] };
-    }
-    return { entry: { ...entry, line: withHolders(withoutValue(line, nowMicros), []) }, answer: { kind: 'absent' }, messages: [] };
-  }
+  if (isExpired(line, nowMicros)) return { entry, answer: { kind: 'expired', version: line.version }, messages: [] };
   const heat = Math.max(line.heat - 1, 0);
   const found = stateOf(live, line.owner);
   const expiresInMs = remainingMs(line, nowMicros);

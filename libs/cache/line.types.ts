@@ -120,7 +120,7 @@ export type DirectoryMessage =
 /** The answer to a FILL. */
 export type FillAnswer =
   | { kind: 'absent' }
-  /** Past its expiry, and others may still hold it: the read has to become a write `expire`. */
+  /** Past its expiry, but others may still hold it: the read has to become a write `expire`. */
   | { kind: 'expired'; version: number }
   | {
       kind: 'value';

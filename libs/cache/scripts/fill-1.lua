@@ -17,15 +17,7 @@ if not line.present then return { exact(now), 'absent' } end
 local snapshot = parse_snapshot(ARGV[4])
 local round_open = #line.pending > 0
 local live = without_void(line.holders, epoch, instance, 0, snapshot)
-if is_expired(line, now) then
-  if round_open or #live > 0 then return { exact(now), 'expired', exact(line.version) } end
-  -- Nobody may have a copy: the value ends here and now, also for a clock that is set back.
-  save_holders(KEYS[1], line.holders, {})
-  redis.call('HDEL', KEYS[1], 'v', 'x', 'o')
-  redis.call('HSET', KEYS[1], 'n', exact(next_number(line.version, now)))
-  redis.call('PEXPIRE', KEYS[1], 600000)
-  return { exact(now), 'absent' }
-end
+if is_expired(line, now) then return { exact(now), 'expired', exact(line.version) } end
 local heat = math.max(line.heat - 1, 0)
 local found = state_of(live, line.owner)
 local expires_in = line.expires and exact(line.expires - math.floor(now / 1000)) or ''
@@ -46,7 +38,8 @@ local grant, others, holders = tonumber(ARGV[7]), {}, {}
 for _, holder in ipairs(live) do
   if holder.epoch == epoch then grant = math.max(grant, holder.grant) else others[#others + 1] = holder end
 end
-if not remember('g' .. epoch, exact(grant) .. ' ' .. instance, 'h', exact(heat)) then return answer('') end
+if not remember('g' .. epoch, exact(grant) .. ' ' .. instance) then return answer('') end
+if heat ~= line.heat then redis.call('HSET', KEYS[1], 'h', exact(heat)) end
 local owner = #others == 0 and line.owner == epoch and epoch or nil
 for i, holder in ipairs(others) do holders[i] = holder end
 holders[#holders + 1] = { epoch = epoch }

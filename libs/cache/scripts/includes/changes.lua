@@ -1,8 +1,8 @@
 -- What writes do to a line. Evaluating writes nothing down: an error in the middle would leave half a change.
 local LARGEST = 9007199254740991
 local MAX_FENCES = 16
--- A caller's requestId is remembered this long; other results as long as somebody may still ask.
-local REPEATABLE_MS, RESULT_MS = 300000, 10000
+-- A caller's requestId is remembered this long, other results for two leases.
+local REPEATABLE_MS, RESULT_MS = 300000, 3000
 -- How long an absent line keeps its version, and what the tokens of a line outlive it by.
 local TOMBSTONE_MS, FENCES_MS = 600000, 86400000
 
