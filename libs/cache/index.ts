@@ -1,2 +1,14 @@
-export * as directoryProtocol from './directory.protocol.js';
-export * as nodeProtocol from './node.protocol.js';
+export type { CacheEvents, CopyState } from './cache.events.js';
+export { CacheModule } from './cache.module.js';
+export { Reading } from './cache.reader.js';
+export {
+  CacheService,
+  type Deleted,
+  type DeleteOptions,
+  type Incremented,
+  type IncrementOptions,
+  type LineView,
+  type LocalLine,
+  type WriteOptions,
+  type Written,
+} from './cache.service.js';
