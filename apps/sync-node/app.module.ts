@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { CacheModule } from '#lib/cache';
 import { ConfigModule } from '#lib/config';
 import { HealthModule } from '#lib/health';
 import { HttpModule } from '#lib/http';
@@ -6,6 +7,6 @@ import { MetricsModule } from '#lib/metrics';
 
 /** One node: everything it consists of. */
 @Module({
-  imports: [ConfigModule, HttpModule, MetricsModule, HealthModule],
+  imports: [ConfigModule, HttpModule, CacheModule, MetricsModule, HealthModule],
 })
 export class AppModule {}

@@ -57,7 +57,8 @@ export class CacheReader {
     if (copy) return this.#hit(copy);
     if (this.hold.active) await this.hold.passed();
     this.lines.events.emit('miss');
-    const joined = await this.#join(name);
+    const underWay = this.#joinable(name);
+    const joined = underWay && (await this.#share(underWay));
     if (joined) return joined;
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const answer = await this.#fill(name);
@@ -79,17 +80,20 @@ export class CacheReader {
     return new Reading(true, copy.state, copy.version, copy.json);
   }
 
-  /** Shares the answer of a fill that is under way, where the directory has vouched for it. */
-  async #join(name: string): Promise<Reading | undefined> {
+  /** The fill under way whose answer a read that misses now may share. */
+  #joinable(name: string): Promise<FillAnswer> | undefined {
     const fill = joinableFill(this.lines.get(name), this.membership.leaseStands());
-    const underWay = fill && this.#underWay.get(fill.grant);
-    if (!underWay) return undefined;
+    return fill && this.#underWay.get(fill.grant);
+  }
+
+  /** @returns undefined where the directory has not vouched for the answer */
+  async #share(underWay: Promise<FillAnswer>): Promise<Reading | undefined> {
     try {
       const answer = await underWay;
       if (answer.kind !== 'value' || answer.granted === undefined) return undefined;
       return new Reading(false, answer.granted, answer.version, answer.json);
     } catch {
-      // Its own attempt will say what is wrong.
+      // The reader's own attempt will say what is wrong.
       return undefined;
     }
   }

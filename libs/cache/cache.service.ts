@@ -139,7 +139,8 @@ export class CacheService {
       // Two processes may have one label while one replaces the other.
       if (alive && nodes.get(id) !== held) nodes.set(id, line.holders.includes(epoch) ? held : 'I');
     }
-    const owner = members.find(({ epoch }) => epoch === line.owner)?.id ?? null;
+    const owned = line.holders.find((epoch) => epoch === line.owner);
+    const owner = members.find(({ epoch }) => epoch === owned)?.id ?? null;
     return { key, version: line.version, owner, nodes: Object.fromEntries(nodes), busy: line.roundOpen };
   }
 

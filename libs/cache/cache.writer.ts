@@ -47,7 +47,10 @@ export class CacheWriter {
     const started = performance.now();
     const id = repeatableAs ?? `${this.membership.instance}:${(this.#ids += 1)}`;
     let queue = this.#queues.get(name);
-    if (!queue) this.#queues.set(name, (queue = new WriteQueue(this.settings.CACHE_MAX_WAITING_WRITES)));
+    if (!queue) {
+      queue = new WriteQueue(this.settings.CACHE_MAX_WAITING_WRITES, this.settings.CACHE_WRITE_TIMEOUT_MS);
+      this.#queues.set(name, queue);
+    }
     const write = queue.add(id, change, repeatableAs !== undefined);
     if (!queue.running) void this.#run(name, queue);
     const { outcome, round } = await write.ended;

@@ -29,7 +29,7 @@ export class InvalidationSubscriber {
   readonly #unacknowledged = new Map<string, Unacknowledged>();
 
   constructor(
-    private readonly membership: Membership,
+    membership: Membership,
     private readonly lines: LocalLines,
     private readonly directory: Directory,
     private readonly hold: ServerHold,

@@ -55,7 +55,7 @@ export class ServerHold {
       const first = await Promise.race([over, timeout]);
       clearTimeout(timer);
       if (first === timedOut) {
-        throw new RedisUnavailable('Redis was restarted and may have lost writes: the cache waits until no node can serve old copies', false);
+        throw new RedisUnavailable('Redis was started anew: the cache waits until no node can serve old copies', false);
       }
     }
   }

@@ -19,6 +19,7 @@ export interface QueuedWrite {
 }
 
 interface Waiting extends QueuedWrite {
+  readonly since: number;
   readonly resolve: (ended: Ended) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -32,24 +33,32 @@ export class WriteQueue {
   #underWay: Waiting[] = [];
   #wake: () => void = () => undefined;
 
-  constructor(private readonly maxWaiting: number) {}
+  constructor(
+    private readonly maxWaiting: number,
+    private readonly maxWaitMs: number,
+  ) {}
 
   /**
    * @returns the write; the one that is already there where the id is known
    * @throws RedisUnavailable, without effect, where too many wait
    */
   add(id: string, change: Change, repeatable: boolean): QueuedWrite {
-    const known = [...this.#underWay, ...this.#waiting].find((one) => one.id === id);
+    const same = (one: Waiting) => one.id === id;
+    const known = repeatable ? (this.#underWay.find(same) ?? this.#waiting.find(same)) : undefined;
     if (known) return known;
     if (this.#waiting.length >= this.maxWaiting) throw new RedisUnavailable('too many writes wait for this line', false);
     const { promise, resolve, reject } = Promise.withResolvers<Ended>();
-    const write = { id, change, repeatable, ended: promise, resolve, reject };
+    const write = { id, change, repeatable, since: performance.now(), ended: promise, resolve, reject };
     this.#waiting.push(write);
     return write;
   }
 
-  /** Takes what goes as one list now; empty where nothing waits. */
+  /** Takes what goes as one list now; empty where nothing waits. Refuses what has waited for too long. */
   next(): readonly QueuedWrite[] {
+    const latest = performance.now() - this.maxWaitMs;
+    while (this.#waiting[0] && this.#waiting[0].since < latest) {
+      this.#waiting.shift()?.reject(new RedisUnavailable('earlier writes to this line take too long', false));
+    }
     let characters = 0;
     let count = 0;
     for (const { change } of this.#waiting) {
