@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { CacheModule } from '#lib/cache';
 import { ConfigModule } from '#lib/config';
 import { HealthModule } from '#lib/health';
 import { HttpModule } from '#lib/http';
@@ -7,6 +8,6 @@ import { QueueModule } from '#lib/queue';
 
 /** One node: everything it consists of. */
 @Module({
-  imports: [ConfigModule, HttpModule, MetricsModule, HealthModule, QueueModule],
+  imports: [ConfigModule, HttpModule, MetricsModule, HealthModule, QueueModule, CacheModule],
 })
 export class AppModule {}

@@ -122,6 +122,21 @@ export const settingsTable = {
     desc: 'Most bytes of cached lines in the memory of this node.',
   }),
   CACHE_MAX_LINES: positive({ default: 100_000, desc: 'Most cached lines in the memory of this node.' }),
+  CACHE_WRITE_TIMEOUT_MS: integer(
+    1000,
+    600_000,
+  )({
+    default: 10_000,
+    desc: 'How long a cache write waits for other nodes to let go of the line before it is refused with 503.',
+  }),
+  CACHE_MAX_WAITING_WRITES: positive({
+    default: 10_000,
+    desc: 'Most writes to one line that wait on this node; above it they are refused with 503.',
+  }),
+  CACHE_HOT_FROM: positive({
+    default: 16,
+    desc: 'From how many more changes of writer than reads on a line is no longer cached.',
+  }),
   LOCK_OFFER_MS: integer(
     100,
     60_000,

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
+import { CacheService } from '#lib/cache';
 import { Draining } from '#lib/http';
 import { Membership } from '#lib/membership';
 import { RedisConnections } from '#lib/redis';
@@ -17,6 +18,7 @@ export class NodeHealth {
     private readonly membership: Membership,
     private readonly connections: RedisConnections,
     private readonly draining: Draining,
+    private readonly cache: CacheService,
   ) {
     void this.membership.ready.then(() => {
       this.#started = true;
@@ -24,7 +26,8 @@ export class NodeHealth {
   }
 
   isReady(): boolean {
-    return this.membership.usable && this.membership.leaseStands() && !this.draining.signal.aborted;
+    const stands = this.membership.usable && this.membership.leaseStands();
+    return stands && !this.cache.holding && !this.draining.signal.aborted;
   }
 
   process(): HealthIndicatorResult {
@@ -41,6 +44,12 @@ export class NodeHealth {
     const check = this.indicators.check('lease');
     const { epoch } = this.membership;
     return epoch !== undefined && this.membership.leaseStands() ? check.up({ epoch }) : check.down('no lease stands');
+  }
+
+  /** After Redis may have lost something, the cache waits until no node can serve old copies. */
+  caching(): HealthIndicatorResult {
+    const check = this.indicators.check('cache');
+    return this.cache.holding ? check.down('waits until no node can serve old copies') : check.up();
   }
 
   /** Weaker than asked for is told, but no reason to send requests elsewhere: all nodes share this Redis. */
