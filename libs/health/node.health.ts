@@ -19,15 +19,12 @@ export class NodeHealth {
     private readonly connections: RedisConnections,
     private readonly draining: Draining,
     private readonly cache: CacheService,
-  ) {
-    void this.membership.ready.then(() => {
-      this.#started = true;
-    });
-  }
+  ) {}
 
   isReady(): boolean {
-    const stands = this.membership.usable && this.membership.leaseStands();
-    return stands && !this.cache.holding && !this.draining.signal.aborted;
+    return (
+      this.hasStarted() && this.membership.usable && this.membership.leaseStands() && !this.draining.signal.aborted
+    );
   }
 
   process(): HealthIndicatorResult {
@@ -46,10 +43,12 @@ export class NodeHealth {
     return epoch !== undefined && this.membership.leaseStands() ? check.up({ epoch }) : check.down('no lease stands');
   }
 
-  /** After Redis may have lost something, the cache waits until no node can serve old copies. */
+  /** A later hold, when Redis may have lost something, is told but no reason: all nodes hold then, and the rest serves. */
   caching(): HealthIndicatorResult {
     const check = this.indicators.check('cache');
-    return this.cache.holding ? check.down('waits until no node can serve old copies') : check.up();
+    if (!this.cache.holding) return check.up();
+    const message = 'waits until no node can serve old copies';
+    return this.hasStarted() ? check.degraded({ message }) : check.down(message);
   }
 
   /** Weaker than asked for is told, but no reason to send requests elsewhere: all nodes share this Redis. */
@@ -66,6 +65,12 @@ export class NodeHealth {
 
   startup(): HealthIndicatorResult {
     const check = this.indicators.check('startup');
-    return this.#started ? check.up() : check.down('not yet in the registry of nodes');
+    return this.hasStarted() ? check.up() : check.down('not yet among the nodes, or waiting for what came before');
+  }
+
+  /** Once everything has been ready to serve, this node has started, whatever comes later. */
+  private hasStarted(): boolean {
+    this.#started ||= this.membership.leaseStands() && !this.cache.holding;
+    return this.#started;
   }
 }

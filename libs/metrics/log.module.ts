@@ -24,6 +24,7 @@ import { SETTINGS, type Settings } from '#lib/config';
                 options,
                 pretty({
                   sync: true,
+                  singleLine: true,
                   ignore: 'pid,hostname,node,context',
                   messageFormat: '{if context}{context}: {end}{msg}',
                 }),

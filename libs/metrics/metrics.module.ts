@@ -1,9 +1,12 @@
 import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
+import { CacheModule } from '#lib/cache';
 import { MembershipModule } from '#lib/membership';
 import { QueueModule } from '#lib/queue';
 import { RedisModule } from '#lib/redis';
+
 import { ActivityLog } from './activity.log.js';
+import { CacheFeed } from './cache.feed.js';
 import { GroundFeed } from './ground.feed.js';
 import { HttpMetrics } from './http.metrics.js';
 import { LogModule } from './log.module.js';
@@ -18,8 +21,9 @@ import { QueueFeed } from './queue.feed.js';
     RedisModule,
     MembershipModule,
     QueueModule,
+    CacheModule,
   ],
-  providers: [...metricProviders, ActivityLog, HttpMetrics, GroundFeed, QueueFeed],
+  providers: [...metricProviders, ActivityLog, HttpMetrics, GroundFeed, QueueFeed, CacheFeed],
 })
 export class MetricsModule implements NestModule {
   configure(consumer: MiddlewareConsumer): void {

@@ -72,6 +72,32 @@ export const metricsTable = {
   queueStale: counter('sync_queue_stale_receipts_total', 'Receipts refused.'),
   queueScheduled: counter('sync_queue_scheduled_total', 'Times that a schedule came due.', ['outcome']),
   queueWaiters: gauge('sync_queue_waiting_pops', 'Pops that wait on this node.'),
+
+  cacheReads: counter('sync_cache_reads_total', 'Reads, by hit or miss.', ['result']),
+  cacheWrites: seconds('sync_cache_write_duration_seconds', 'Time of writes that this node began.', [
+    'kind',
+    'outcome',
+    'round',
+  ]),
+  cacheRound: seconds(
+    'sync_cache_round_duration_seconds',
+    'Time until every sharer of a written line had let go of it.',
+  ),
+  cacheTransitions: counter('sync_cache_transitions_total', 'Changes of state of the copies of this node.', [
+    'from',
+    'to',
+  ]),
+  cacheInvalidation: seconds(
+    'sync_cache_invalidation_duration_seconds',
+    'Time from the arrival of an invalidation to the answer that the directory has heard of it.',
+  ),
+  cachePolls: counter(
+    'sync_cache_polls_total',
+    'Rounds that this node had to see to because they did not end by themselves.',
+  ),
+  cacheHold: gauge('sync_cache_holding', '1 while the cache waits because Redis may have lost something.'),
+  cacheLines: gauge('sync_cache_lines', 'Lines of which this node has a copy.'),
+  cacheBytes: gauge('sync_cache_bytes', 'Memory of the copies of this node.'),
 };
 
 type Table = typeof metricsTable;
