@@ -52,6 +52,15 @@ export const metricsTable = {
   epochsLost: counter('sync_epochs_lost_total', 'Epochs of this node that ended, the last one at its stop included.'),
   nodesFenced: counter('sync_nodes_fenced_total', 'Epochs of silent nodes that this node ended.'),
 
+  lockAcquire: counter('sync_lock_acquire_total', 'Calls of acquire, by mode and outcome.', ['mode', 'outcome']),
+  lockWait: seconds('sync_lock_wait_duration_seconds', 'Time that callers waited for a lock.', ['mode', 'outcome']),
+  lockHold: seconds('sync_lock_hold_duration_seconds', 'Time from the grant of a lock to its release.', ['mode']),
+  lockReleased: counter('sync_lock_released_total', 'Holds given back by their owners.', ['mode']),
+  lockExpired: counter('sync_lock_expired_total', 'Holds that ended by their deadline.'),
+  lockForced: counter('sync_lock_forced_total', 'Holds that were ended by a forced release.'),
+  lockWaiters: gauge('sync_lock_waiters', 'Calls that wait for a lock on this node.'),
+  lockHolding: gauge('sync_lock_holding', '1 while no lock is granted because Redis may have lost holds.'),
+
   queuePushed: counter('sync_queue_pushed_total', 'Messages pushed.'),
   queueDuplicates: counter(
     'sync_queue_duplicates_total',
