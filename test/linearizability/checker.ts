@@ -84,32 +84,38 @@ export function judge<State, Input, Output>(
 
 /**
  * The least that still shows the violation: cut off after the first operation that cannot be explained, without every
- * operation that does not matter.
+ * operation that does not matter for it.
+ * @param concerns whether the one operation is needed to understand the other, which cannot be explained
  */
 export function shortest<State, Input, Output>(
   history: readonly Operation<Input, Output>[],
   model: Model<State, Input, Output>,
+  concerns: (one: Operation<Input, Output>, wrong: Operation<Input, Output>) => boolean,
 ): readonly Operation<Input, Output>[] {
-  const bad = (some: readonly Operation<Input, Output>[]) => judge(some, model, 2_000_000) === 'not linearizable';
-  let kept = [...history].sort((a, b) => a.completed - b.completed);
+  const says = (verdict: Verdict, some: readonly Operation<Input, Output>[]) => judge(some, model, 2_000_000) === verdict;
+  const byEnd = [...history].sort((a, b) => a.completed - b.completed);
   const upTo = (count: number) => {
-    const end = kept[count - 1]?.completed ?? 0;
-    return kept.flatMap((one, index) => {
+    const end = byEnd[count - 1]?.completed ?? 0;
+    return byEnd.flatMap((one, index) => {
       if (index < count) return [one];
       return one.invoked < end ? [{ ...one, completed: Infinity, output: undefined }] : [];
     });
   };
   let low = 1;
-  let high = kept.length;
+  let high = byEnd.length;
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
-    if (bad(upTo(middle))) high = middle;
+    if (says('not linearizable', upTo(middle))) high = middle;
     else low = middle + 1;
   }
-  if (bad(upTo(low))) kept = upTo(low);
-  for (const one of [...kept]) {
+  const wrong = byEnd[low - 1];
+  let kept = upTo(low);
+  if (!wrong || !says('not linearizable', kept)) return history;
+  for (const one of [...kept].reverse()) {
+    if (one === wrong || concerns(one, wrong)) continue;
     const without = kept.filter((other) => other !== one);
-    if (bad(without)) kept = without;
+    const rest = without.filter((other) => other !== wrong);
+    if (says('not linearizable', without) && says('linearizable', rest)) kept = without;
   }
   return kept.sort((a, b) => a.invoked - b.invoked);
 }

@@ -43,6 +43,12 @@ export const lineModel: Model<LineState, LineInput, LineOutput> = {
   key: ({ value, lastVersion }) => `${lastVersion} ${value ? `${value.version ?? '?'} ${value.endsBy} ${value.json}` : ''}`,
 };
 
+/** Whether the one operation wrote what the other saw. */
+export function wroteWhatItSaw(one: LineOperation, wrong: LineOperation): boolean {
+  if (one.output?.kind !== 'written' || wrong.output === undefined) return false;
+  return 'version' in wrong.output && one.output.version === wrong.output.version;
+}
+
 /** The states in which the operation may have met the line: its value may have ended meanwhile. */
 function possible(state: LineState, { invoked, completed }: LineOperation): LineState[] {
   const { value } = state;

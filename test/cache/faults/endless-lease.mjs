@@ -1,4 +1,5 @@
-// A node with a known fault: it answers from its memory although its lease has run out.
-import { Membership } from '../../../dist/libs/membership/index.js';
+// A node with a known fault: it does not look at its deadline, so it answers from memory until others tell it off.
+import { Lease } from '../../../dist/libs/membership/lease.js';
 
-Membership.prototype.leaseStands = () => true;
+Lease.prototype.stands = () => true;
+Lease.prototype.lapsed = () => false;
