@@ -8,7 +8,7 @@ import { Child } from '#lib/process';
 import { findRedisServer, LocalRedis } from '#lib/redis';
 import type { ClusterOutput, Say } from './cluster.output.js';
 import { KeptProcess } from './kept.process.js';
-import { announceNewRedis } from './new.redis.js';
+import { announceNothingLost } from './nothing.lost.js';
 import { takenPorts } from './port.check.js';
 import { claim } from './single.instance.js';
 
@@ -120,25 +120,17 @@ export class LocalCluster {
     const say = this.output.of('redis');
     const binary = await findRedisServer(say);
     const directory = join(this.settings.LOCAL_CLUSTER_DATA, 'redis');
-    let redis: LocalRedis | undefined;
-    this.#keptRedis = new KeptProcess(
-      'Redis',
-      async () => {
-        if (redis) await redis.restart();
-        else redis = await LocalRedis.start({ directory, binary, onWarning: say });
-        return redis;
-      },
-      say,
-    );
+    const redis = await LocalRedis.start({ directory, binary, onWarning: say });
+    const run = async () => {
+      if (!redis.running) await redis.restart();
+      // It syncs every write before it answers. Where it is gone again, the next run is announced.
+      await announceNothingLost(redis.url, this.nodeSettings.REDIS_KEY_PREFIX).catch(() => undefined);
+      return redis;
+    };
+    this.#keptRedis = new KeptProcess('Redis', run, say);
     await this.#keptRedis.start();
-    if (!redis) throw new Error('Redis was started but is not known');
-    return await this.#introduce(redis, say);
-  }
-
-  async #introduce(redis: LocalRedis, say: Say): Promise<string> {
-    const { binary, directory, fresh, url } = redis;
+    const { fresh, url } = redis;
     say(`${binary.argv0} ${binary.version}, ${fresh ? 'no data yet' : 'data from last time'}, in ${directory}`);
-    if (fresh) await announceNewRedis(url, this.nodeSettings.REDIS_KEY_PREFIX);
     return url;
   }
 
