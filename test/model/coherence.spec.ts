@@ -13,7 +13,7 @@ describe('try', () => {
       { ...basics, lease: true, join: true, loss: true, kill: true, oneSided: true } as const,
       { ...basics, changes: [write(1), write(2)], grants: 4, giveUp: true, evict: true } as const,
     ]) {
-      const found = search(scope, { maxMs: 60000, liveness: !('restart' in scope)});
+      const found = search(scope, { maxMs: 60000, liveness: !('restart' in scope) });
       console.log(JSON.stringify(scope), JSON.stringify(found));
       expect(found.violation).toBeUndefined();
     }

@@ -156,7 +156,7 @@ describe('queues over HTTP', () => {
     let cursor: Json = null;
     let pages = 0;
     do {
-      const after: string = cursor === null ? '' : `&cursor=${encodeURIComponent(String(cursor))}`;
+      const after: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor as string)}`;
       const page = await get(1 + (pages % 3), `/queues?prefix=${encodeURIComponent('list/')}&limit=4${after}`);
       const queues = page['queues'] as readonly { queue: string; ready: number }[];
       expect(queues.length).toBeLessThanOrEqual(4);
