@@ -153,16 +153,16 @@ describe('queues over HTTP', () => {
     const names = Array.from({ length: 25 }, (_, i) => `list/${['é', 'z', 'Z', '🎈', '~'][i % 5] ?? ''}${i}`);
     for (const queue of names) await post(1, '/queue/push', { queue, payload: 1 });
     const seen: string[] = [];
-    let cursor: Json = null;
+    let cursor: string | null = null;
     let pages = 0;
     do {
-      const after: string = cursor === null ? '' : `&cursor=${encodeURIComponent(String(cursor))}`;
+      const after: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
       const page = await get(1 + (pages % 3), `/queues?prefix=${encodeURIComponent('list/')}&limit=4${after}`);
       const queues = page['queues'] as readonly { queue: string; ready: number }[];
       expect(queues.length).toBeLessThanOrEqual(4);
       seen.push(...queues.map(({ queue }) => queue));
       expect(queues.every(({ ready }) => ready === 1)).toBe(true);
-      cursor = page['cursor'] ?? null;
+      cursor = page['cursor'] as string | null;
       pages += 1;
     } while (cursor !== null);
     expect(seen).toEqual(names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
