@@ -8,7 +8,6 @@ import { Child } from '#lib/process';
 import { findRedisServer, LocalRedis } from '#lib/redis';
 import type { ClusterOutput, Say } from './cluster.output.js';
 import { KeptProcess } from './kept.process.js';
-import { announceNewRedis } from './new.redis.js';
 import { takenPorts } from './port.check.js';
 import { claim } from './single.instance.js';
 
@@ -42,6 +41,7 @@ export class LocalCluster {
   readonly #stopping = new AbortController();
   readonly #say: Say;
   #kept: KeptProcess[] = [];
+  #redisIsNew = false;
   #keptRedis: KeptProcess | undefined;
   #claim: Server | undefined;
 
@@ -132,13 +132,10 @@ export class LocalCluster {
     );
     await this.#keptRedis.start();
     if (!redis) throw new Error('Redis was started but is not known');
-    return await this.#introduce(redis, say);
-  }
-
-  async #introduce(redis: LocalRedis, say: Say): Promise<string> {
-    const { binary, directory, fresh, url } = redis;
+    const { fresh, url } = redis;
     say(`${binary.argv0} ${binary.version}, ${fresh ? 'no data yet' : 'data from last time'}, in ${directory}`);
-    if (fresh) await announceNewRedis(url, this.nodeSettings.REDIS_KEY_PREFIX);
+    // Its data was made just now: nodes need not hold back for what others may have been granted before.
+    this.#redisIsNew = fresh;
     return url;
   }
 
@@ -150,6 +147,7 @@ export class LocalCluster {
       PORT: String(node.port),
       PUBLIC_URL: node.url,
       REDIS_URL: redisUrl,
+      ...(this.#redisIsNew && { EMPTY_REDIS_IS_NEW: 'true' }),
       NODE_ENV: 'production',
       // This is read by people, even where it goes through a pipe.
       LOG_PRETTY: this.nodeSettings.LOG_PRETTY === 'false' ? 'false' : 'true',

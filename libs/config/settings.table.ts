@@ -88,6 +88,12 @@ export const settingsTable = {
     default: 'sync',
     desc: 'First part of every key and channel, so that several systems can share one Redis.',
   }),
+  EMPTY_REDIS_IS_NEW: oneOf(['true', 'false'])({
+    default: 'false',
+    desc:
+      'Whether a Redis without any trace of this system has never had one, so that nobody holds locks from before. ' +
+      'Set it where only that can be, as with data on a volume; else the first nodes on an empty Redis hold back for LOCK_GRACE_MAX_MS.',
+  }),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])({
     default: 'info',
     desc: 'Least severity that is logged; debug logs each request.',
@@ -122,6 +128,21 @@ export const settingsTable = {
     desc: 'Most bytes of cached lines in the memory of this node.',
   }),
   CACHE_MAX_LINES: positive({ default: 100_000, desc: 'Most cached lines in the memory of this node.' }),
+  CACHE_WRITE_TIMEOUT_MS: integer(
+    1000,
+    600_000,
+  )({
+    default: 10_000,
+    desc: 'How long a cache write waits for other nodes to let go of the line before it is refused with 503.',
+  }),
+  CACHE_MAX_WAITING_WRITES: positive({
+    default: 10_000,
+    desc: 'Most writes to one line that wait on this node; above it they are refused with 503.',
+  }),
+  CACHE_HOT_FROM: positive({
+    default: 16,
+    desc: 'From how many more changes of writer than reads on a line is no longer cached.',
+  }),
   LOCK_OFFER_MS: integer(
     100,
     60_000,
@@ -130,6 +151,13 @@ export const settingsTable = {
     desc: 'How long a lock is kept for a waiter that has not yet confirmed it.',
   }),
   LOCK_MAX_WAITERS: positive({ default: 10_000, desc: 'Most waiters of one lock.' }),
+  LOCK_GRACE_MAX_MS: integer(
+    0,
+    86_400_000,
+  )({
+    default: 30_000,
+    desc: 'Longest time for which locks are held back after Redis may have lost holds.',
+  }),
   QUEUE_IDLE_MS: integer(
     100,
     86_400_000,

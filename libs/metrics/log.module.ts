@@ -19,7 +19,17 @@ import { SETTINGS, type Settings } from '#lib/config';
         };
         const requestsAreLogged = pino.levels.values[settings.LOG_LEVEL] === pino.levels.values['debug'];
         return {
-          pinoHttp: isPretty(settings) ? [options, pretty({ sync: true, ignore: 'pid,hostname,node' })] : options,
+          pinoHttp: isPretty(settings)
+            ? [
+                options,
+                pretty({
+                  sync: true,
+                  singleLine: true,
+                  ignore: 'pid,hostname,node,context',
+                  messageFormat: '{if context}{context}: {end}{msg}',
+                }),
+              ]
+            : options,
           // A logger per request costs more than most requests: they get one only where each is to be logged.
           ...(requestsAreLogged ? {} : { forRoutes: [] }),
         };

@@ -47,6 +47,7 @@ export class TestNode {
       PUBLIC_URL: `http://localhost:${at}`,
       REDIS_URL: redisUrl,
       LOG_PRETTY: 'false',
+      EMPTY_REDIS_IS_NEW: 'true',
       ...env,
     });
   }

@@ -1,0 +1,67 @@
+import { performance } from 'node:perf_hooks';
+
+/** Not shorter, so that every process that lives has shared what it knows. */
+const LEAST_MS = 1000;
+
+/**
+ * How long holds may still be in force that Redis has lost. Each process remembers the latest deadline that it granted or
+ * renewed and shares it with its lease, all by the clock of the Redis that they were granted on (README.md "Data loss").
+ */
+export class LockGrace {
+  /** Redis's clock minus the monotonic one; the least ever seen, so that what remains is never taken for shorter. */
+  #ahead: number | undefined;
+  #until = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * @param maxMs beyond this only tokens protect
+   * @param shared the latest deadline that any process has shared, by Redis's clock, ms
+   * @param share tells it to the others
+   * @param onOver called when the hold has ended
+   */
+  constructor(
+    private readonly maxMs: number,
+    private readonly shared: () => number,
+    private readonly share: (deadline: number) => void,
+    private readonly onOver: () => void,
+  ) {}
+
+  /** Whether locks are held back. */
+  get holds(): boolean {
+    return performance.now() < this.#until;
+  }
+
+  /** Redis's time in an answer that has just come, ms. */
+  seen(time: number): void {
+    const ahead = time - performance.now();
+    this.#ahead = this.#ahead === undefined ? ahead : Math.min(this.#ahead, ahead);
+  }
+
+  /** A hold was granted or renewed for so many ms from now. */
+  granted(leaseMs: number): void {
+    if (this.#ahead !== undefined) this.share(Math.ceil(performance.now() + this.#ahead + leaseMs));
+  }
+
+  /**
+   * Another Redis answers.
+   * @param lost false where no hold can have been lost
+   * @param first whether this process has met none before: it knows nothing about the holds of others
+   */
+  begin(lost: boolean, first: boolean): void {
+    if (!lost) return;
+    clearTimeout(this.#timer);
+    const remaining = first || this.#ahead === undefined ? this.maxMs : this.shared() - this.#ahead - performance.now();
+    const ms = Math.min(Math.max(remaining, LEAST_MS), Math.max(this.maxMs, LEAST_MS));
+    this.#until = performance.now() + ms;
+    // The clock of the new one is another.
+    this.#ahead = undefined;
+    this.#timer = setTimeout(() => {
+      this.#until = 0;
+      this.onOver();
+    }, ms);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+}

@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto';
+
+const BUCKETS = 64;
+
+/** The keys of one lock, in the order in which scripts take them, all in the slot of its bucket. */
+export type LockKeyList = string[];
+
+/** The only place that builds Redis keys of locks. */
+export class LockKeys {
+  /** Names of all buckets, for listings. */
+  static readonly buckets: readonly number[] = Array.from({ length: BUCKETS }, (_, bucket) => bucket);
+
+  constructor(private readonly prefix: string) {}
+
+  /** @returns lock, holds, deadlines, queue, places, watchers, then the indices of its bucket */
+  of(name: string): LockKeyList {
+    const bucket = bucketOf(name);
+    const own = ['lk', 'h', 'd', 'q', 'w', 'wt'].map((kind) => `${this.prefix}:${kind}:{lock${bucket}}:${name}`);
+    return [...own, ...this.ofBucket(bucket)];
+  }
+
+  /** @returns names, owners, and when their entries are over */
+  ofBucket(bucket: number): LockKeyList {
+    return ['n', 'o', 'due'].map((kind) => `${this.prefix}:${kind}:{lock${bucket}}`);
+  }
+}
+
+/** A lock is in the same bucket on every node, whatever its version. */
+function bucketOf(name: string): number {
+  return (createHash('md5').update(name).digest()[0] ?? 0) % BUCKETS;
+}

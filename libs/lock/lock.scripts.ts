@@ -1,0 +1,49 @@
+import { MEMBERSHIP_INCLUDES } from '#lib/membership';
+import { loadScript, type LuaScript } from '#lib/redis';
+
+const folder = new URL('./scripts/', import.meta.url);
+
+/** What every script answers first: Redis's time in ms, ms until the caller's timer (-1: none), whether to step again, how many holds have expired. */
+export type StepAnswer = [time: string, wake: number, more: 0 | 1, expired: number, ...rest: unknown[]];
+
+export interface LockScript<Rest extends unknown[]> {
+  readonly script: LuaScript<StepAnswer>;
+  /** Never set; carries the type of what the answer has after the step's part. */
+  readonly rest?: Rest;
+}
+
+const load = <Rest extends unknown[]>(file: string): LockScript<Rest> => ({
+  script: loadScript<StepAnswer>(folder, file, MEMBERSHIP_INCLUDES),
+});
+
+export type InspectAnswer = [
+  mode: 'x' | 's' | '',
+  token: string,
+  holdersCount: number,
+  waitersCount: number,
+  holders: string[],
+  waiters: string[],
+  seq: string,
+];
+
+type GrantAnswer<How> = ['granted', token: string, how: How];
+
+/** The scripts, each with what its answer has after the step's part. */
+export const scripts = {
+  acquire: load<
+    | GrantAnswer<'new' | 'renewed' | 'upgraded' | 'downgraded'>
+    | ['waiting', ticket: string, upgrade: '0' | '1']
+    | ['offered', token: string]
+    | ['locked']
+    | ['deadlock', other: string]
+    | ['full']
+  >('acquire-9'),
+  confirm: load<GrantAnswer<'new' | 'upgraded' | 'joined'> | ['gone']>('confirm-9'),
+  leave: load<GrantAnswer<'new' | 'upgraded' | 'joined'> | ['left']>('leave-9'),
+  undelivered: load<[0 | 1]>('undelivered-9'),
+  release: load<['ok', heldMs: string, mode: 'x' | 's'] | ['not_owner' | 'not_held' | 'stale_token']>('release-9'),
+  renew: load<[leaseMs: number]>('renew-9'),
+  extend: load<[0 | 1]>('extend-9'),
+  check: load<[states: string[]]>('check-9'),
+  inspect: load<InspectAnswer>('inspect-9'),
+};

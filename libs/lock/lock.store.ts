@@ -1,0 +1,208 @@
+import type { LuaScript, RedisArgument } from '#lib/redis';
+import type { LockKeys } from './lock.keys.js';
+import { scripts, type InspectAnswer, type LockScript } from './lock.scripts.js';
+import type { LockMode, LockView } from './lock.types.js';
+
+/** As whom, and with what knowledge of the others, scripts are called. */
+export interface Caller {
+  readonly instance: string;
+  readonly nodeId: string;
+  /** @throws RedisUnavailable while this process has no epoch */
+  epoch(): number;
+  snapshot(): string;
+  /** The highest fencing token that any process is known to have seen. */
+  floor(): number;
+  /** Whether locks may be handed on; not while holds may have been lost. */
+  grants(): boolean;
+}
+
+/** What every script answers about the step in it. */
+export interface Stepped {
+  readonly name: string;
+  /** Redis's time, ms. */
+  readonly time: number;
+  /** Step again after so many ms; undefined if this process needs no timer. */
+  readonly wakeMs: number | undefined;
+  /** The step stopped short: step again at once. */
+  readonly more: boolean;
+  readonly expired: number;
+}
+
+export interface Place {
+  readonly ticket: number;
+  /** Whether the wait began as an upgrade of a shared hold. */
+  readonly upgrade: boolean;
+}
+
+export interface AcquireCall {
+  readonly name: string;
+  readonly owner: string;
+  readonly mode: LockMode;
+  readonly leaseMs: number;
+  readonly waitMs: number;
+  readonly limit?: number | undefined;
+  /** Id of this call; holds remember which call touched them last. */
+  readonly call: string;
+  /** A place to be enlisted again. */
+  readonly again?: Place | undefined;
+  /** The hold is part of several and stays unconfirmed. */
+  readonly partly?: boolean;
+}
+
+export type AcquireResult =
+  | { readonly kind: 'granted'; readonly token: number; readonly how: 'new' | 'renewed' | 'upgraded' | 'downgraded' }
+  | ({ readonly kind: 'waiting' } & Place)
+  | { readonly kind: 'offered'; readonly token: number }
+  | { readonly kind: 'locked' | 'full' }
+  | { readonly kind: 'deadlock'; readonly other: string };
+
+export interface Confirmed {
+  readonly kind: 'granted';
+  readonly token: number;
+  readonly how: 'new' | 'upgraded' | 'joined';
+}
+
+type Send = <Answer>(script: LuaScript<Answer>, keys: string[], args: RedisArgument[]) => Promise<Answer>;
+
+const MOST_LISTED = 1000;
+const codeOf = (mode: LockMode) => (mode === 'exclusive' ? 'x' : 's');
+const modeOf = (code: string | undefined): LockMode => (code === 'x' ? 'exclusive' : 'shared');
+
+/** The scripts of a lock as calls. Knows keys, arguments and answers; decides nothing. */
+export class LockStore {
+  constructor(
+    private readonly send: Send,
+    private readonly keys: LockKeys,
+    private readonly channel: string,
+    private readonly caller: Caller,
+    private readonly bounds: { readonly LOCK_OFFER_MS: number; readonly LOCK_MAX_WAITERS: number },
+    private readonly onStepped: (stepped: Stepped) => void,
+  ) {}
+
+  async acquire(call: AcquireCall): Promise<AcquireResult> {
+    const { caller, bounds } = this;
+    const answer = await this.#run(scripts.acquire, call.name, [
+      call.owner,
+      codeOf(call.mode),
+      call.leaseMs,
+      Math.ceil(call.waitMs),
+      call.limit ?? 0,
+      call.call,
+      caller.epoch(),
+      caller.nodeId,
+      bounds.LOCK_MAX_WAITERS,
+      call.again?.ticket ?? 0,
+      call.again?.upgrade === true ? 1 : 0,
+      call.partly === true ? 1 : 0,
+    ]);
+    switch (answer[0]) {
+      case 'granted':
+        return { kind: answer[0], token: Number(answer[1]), how: answer[2] };
+      case 'waiting':
+        return { kind: answer[0], ticket: Number(answer[1]), upgrade: answer[2] === '1' };
+      case 'offered':
+        return { kind: answer[0], token: Number(answer[1]) };
+      case 'deadlock':
+        return { kind: answer[0], other: answer[1] };
+      default:
+        return { kind: answer[0] };
+    }
+  }
+
+  /** Takes an offer, with its token, or this call's part of an acquisition of several. Undefined: it is gone. */
+  async confirm(
+    name: string,
+    owner: string,
+    token: number | undefined,
+    leaseMs: number,
+    call: string,
+  ): Promise<Confirmed | undefined> {
+    return granted(await this.#run(scripts.confirm, name, [owner, token ?? '', leaseMs, call]));
+  }
+
+  /** Gives up this process's part of a place. An offer that is there is taken, or handed on if `take` is not given. */
+  async leave(name: string, owner: string, take?: { leaseMs: number; call: string }): Promise<Confirmed | undefined> {
+    const args = take ? [1, take.leaseMs, take.call] : [0, 0, '-'];
+    return granted(await this.#run(scripts.leave, name, [owner, ...args]));
+  }
+
+  /** Takes back a new hold whose client never heard of it. @returns false where another call touched it since */
+  async undelivered(name: string, owner: string, call: string): Promise<boolean> {
+    const [ended] = await this.#run(scripts.undelivered, name, [owner, call]);
+    return ended === 1;
+  }
+
+  async release(
+    name: string,
+    owner: string,
+    mode: LockMode | undefined,
+    token: number | undefined,
+  ): Promise<{ code: 'ok'; heldMs: number; mode: LockMode } | { code: 'not_owner' | 'not_held' | 'stale_token' }> {
+    const answer = await this.#run(scripts.release, name, [owner, mode === undefined ? '' : codeOf(mode), token ?? '']);
+    if (answer[0] !== 'ok') return { code: answer[0] };
+    return { code: 'ok', heldMs: Number(answer[1]), mode: modeOf(answer[2]) };
+  }
+
+  /** @returns the lease from now on, ms; undefined where the owner does not hold it */
+  async renew(name: string, owner: string, leaseMs: number | undefined, call: string): Promise<number | undefined> {
+    const [lease] = await this.#run(scripts.renew, name, [owner, leaseMs ?? 0, call]);
+    return lease < 0 ? undefined : lease;
+  }
+
+  async extend(name: string, owner: string, call: string): Promise<boolean> {
+    const [there] = await this.#run(scripts.extend, name, [owner, call]);
+    return there === 1;
+  }
+
+  /** A step. @returns of each owner's place here: whether it is queued, the token of its offer, or that it is gone */
+  async check(name: string, owners: readonly string[]): Promise<('queued' | 'gone' | number)[]> {
+    const [states] = await this.#run(scripts.check, name, [...owners]);
+    return states.map((state) => (state === 'q' ? 'queued' : state === '-' ? 'gone' : Number(state)));
+  }
+
+  /** @param most holders and waiters that are listed, each */
+  async inspect(name: string, most = MOST_LISTED): Promise<LockView> {
+    const answer = await this.#run(scripts.inspect, name, [most]);
+    return viewOf(name, answer);
+  }
+
+  async #run<Rest extends unknown[]>({ script }: LockScript<Rest>, name: string, args: RedisArgument[]): Promise<Rest> {
+    const { caller, bounds } = this;
+    const [time, wake, more, expired, ...rest] = await this.send(script, this.keys.of(name), [
+      name,
+      caller.floor(),
+      caller.snapshot(),
+      caller.grants() ? bounds.LOCK_OFFER_MS : 0,
+      this.channel,
+      caller.instance,
+      ...args,
+    ]);
+    this.onStepped({ name, time: Number(time), wakeMs: wake < 0 ? undefined : wake, more: more === 1, expired });
+    return rest as Rest;
+  }
+}
+
+function granted([code, token, how]: [string, string?, Confirmed['how']?]): Confirmed | undefined {
+  return code === 'granted' && how !== undefined ? { kind: code, token: Number(token), how } : undefined;
+}
+
+function viewOf(name: string, [mode, token, holdersCount, waitersCount, holders, waiters]: InspectAnswer): LockView {
+  const view: LockView = {
+    name,
+    mode: mode === '' ? null : modeOf(mode),
+    token: token === '0' ? null : Number(token),
+    holders: [],
+    waiters: [],
+    holdersCount,
+    waitersCount,
+  };
+  for (let i = 0; i + 3 < holders.length; i += 4) {
+    const [owner = '', held, hold, expires] = holders.slice(i, i + 4);
+    view.holders.push({ owner, mode: modeOf(held), token: Number(hold), expiresInMs: Number(expires) });
+  }
+  for (let i = 0; i + 3 < waiters.length; i += 4) {
+    const [owner = '', asked, node = '', waiting] = waiters.slice(i, i + 4);
+    view.waiters.push({ owner, mode: modeOf(asked), node, waitingMs: Number(waiting) });
+  }
+  return view;
+}

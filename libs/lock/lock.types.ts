@@ -1,0 +1,69 @@
+/** `exclusive`: nobody else holds the lock. `shared`: others may, as many as their limits allow. */
+export type LockMode = 'exclusive' | 'shared';
+
+/** What may be asked for without waiting for it. Durations in ms. */
+export interface AcquireRequest {
+  readonly name: string;
+  readonly owner: string;
+  readonly mode: LockMode;
+  /** How long the hold lasts unless renewed; 30 000 unless given. */
+  readonly leaseMs?: number;
+  /** How long to wait for the lock; 0, not at all, unless given. */
+  readonly waitMs?: number;
+  /** Shared only: granted if then at most this many hold it. */
+  readonly limit?: number;
+}
+
+export interface Granted {
+  readonly ok: true;
+  /** Fencing token: grows with every grant of this lock. */
+  readonly token: number;
+  readonly leaseMs: number;
+  /** After a wait: the client's lease ends at its send time + waitedMs + leaseMs. */
+  readonly waitedMs?: number;
+}
+
+/** Owner `owner` waits for the lock `waitsFor`, which the next of the cycle blocks. */
+export interface CycleEntry {
+  readonly owner: string;
+  readonly waitsFor: string;
+}
+
+export type Refused =
+  | { readonly ok: false; readonly reason: 'locked' | 'timeout' | 'too_many_waiters' }
+  | { readonly ok: false; readonly reason: 'deadlock'; readonly cycle: CycleEntry[] };
+
+export type AcquireAnswer = Granted | Refused;
+
+export interface ReleaseRequest {
+  readonly name: string;
+  readonly owner: string;
+  readonly mode?: LockMode;
+  readonly token?: number;
+}
+
+export type ReleaseAnswer =
+  { readonly ok: true } | { readonly ok: false; readonly reason: 'not_held' | 'not_owner' | 'stale_token' };
+
+export interface RenewRequest {
+  readonly owner: string;
+  readonly names: readonly string[];
+  /** Each hold's last lease unless given. */
+  readonly leaseMs?: number;
+}
+
+export type RenewAnswer = { readonly renewed: string[]; readonly lost: string[] } & (
+  { readonly ok: true } | { readonly ok: false; readonly reason: 'not_held' }
+);
+
+export interface LockView {
+  readonly name: string;
+  /** null: free. */
+  readonly mode: LockMode | null;
+  /** The highest token of those who hold it. */
+  readonly token: number | null;
+  readonly holders: { owner: string; mode: LockMode; token: number; expiresInMs: number }[];
+  readonly waiters: { owner: string; mode: LockMode; node: string; waitingMs: number }[];
+  readonly holdersCount: number;
+  readonly waitersCount: number;
+}

@@ -1,0 +1,131 @@
+#!lua
+-- ACQUIRE: grants the lock at once, or refuses, or gives a place in its queue (README.md "The acquire table").
+-- KEYS[1] lock
+-- KEYS[2] its holds
+-- KEYS[3] its deadlines
+-- KEYS[4] its queue
+-- KEYS[5] its places
+-- KEYS[6] its watchers
+-- KEYS[7] names of the bucket
+-- KEYS[8] owners of the bucket
+-- KEYS[9] when entries of the bucket are over
+-- ARGV[1] name
+-- ARGV[2] floor of the fencing token
+-- ARGV[3] snapshot of the registry
+-- ARGV[4] ms for which an offer stands; 0 if nothing may be granted yet, since holds may have been lost
+-- ARGV[5] beginning of a channel name; the instance follows
+-- ARGV[6] instance of the caller
+-- ARGV[7] owner
+-- ARGV[8] mode: x or s
+-- ARGV[9] lease, ms
+-- ARGV[10] ms that the caller waits, 0 for not at all
+-- ARGV[11] limit of shared holders, 0 for none
+-- ARGV[12] id of the call
+-- ARGV[13] epoch of the caller
+-- ARGV[14] node id of the caller
+-- ARGV[15] most waiters
+-- ARGV[16] ticket of a place to be enlisted again, else 0
+-- ARGV[17] 1 if that place began as an upgrade
+-- ARGV[18] 1 if the hold is part of several and stays unconfirmed
+-- Answers { time, wake, more, expired, code, .. }: granted, token, how (new, renewed, upgraded, downgraded) | waiting, ticket,
+--   upgrade | offered, token | locked | deadlock, other upgrader | full
+--- @include "snapshot"
+--- @include "lock"
+--- @include "tell"
+--- @include "step"
+--- @include "confirm"
+local owner, mode, lease, wait = ARGV[7], ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
+local limit, call, epoch, node = tonumber(ARGV[11]), ARGV[12], ARGV[13], ARGV[14]
+local again, partly = tonumber(ARGV[16]), ARGV[18] == '1'
+
+local more = step()
+local hold = hold_of(owner)
+if hold and hold.deadline <= lock.now then
+  end_hold(owner, hold, 'expired')
+  hold = hold_of(owner)
+end
+local place = place_of(owner)
+local till = lock.now + wait
+
+local function enlist(upgrade, ticket)
+  if not place then
+    if again == 0 and redis.call('ZCARD', KEYS[4]) >= tonumber(ARGV[15]) then return finish(more, 'full') end
+    place = {
+      mode = mode, limit = limit, ticket = ticket or next_ticket(), state = 'q', upgrade = upgrade, since = lock.now,
+      instances = {},
+    }
+    lock.ticket = math.max(lock.ticket, place.ticket)
+    add_instance(place, CALLER, epoch, till, node)
+    put_place(owner, place, hold)
+    event('waiting', owner, mode)
+  else
+    add_instance(place, CALLER, epoch, till, node)
+    put_place(owner, place, hold)
+  end
+  if again ~= 0 and GRANTS then
+    -- It may stand before those who wait already, or on its own: then its offer is this very answer.
+    more = hand_over() or more
+    place = place_of(owner)
+    if place and place.state == 'o' then return finish(more, 'offered', hold_of(owner).token) end
+  end
+  return finish(more, 'waiting', exact(place.ticket), place.upgrade and '1' or '0')
+end
+
+local function grant(how)
+  if partly and how ~= 'renewed' and how ~= 'downgraded' then
+    local was = how == 'upgraded' and { token = hold.token, deadline = hold.deadline, lease = hold.lease } or nil
+    hold = {
+      mode = mode, token = next_token(), lease = lease, call = call, confirmed = false,
+      deadline = lock.now + OFFER_MS, was = was,
+    }
+    lock.mode = mode
+    put_hold(owner, hold, nil)
+  else
+    local before = hold and hold.deadline or 0
+    if how == 'new' or how == 'upgraded' then
+      hold = { mode = mode, token = next_token(), confirmed = false }
+    elseif how == 'downgraded' then
+      hold.mode = mode
+    end
+    lock.mode = mode
+    local was_confirmed = hold.confirmed
+    hold.lease, hold.call, hold.confirmed, hold.was = lease, call, true, nil
+    hold.deadline = math.max(before, lock.now + lease)
+    put_hold(owner, hold, place)
+    if not was_confirmed or how == 'downgraded' then event('acquired', owner, mode, hold.token) end
+  end
+  if how == 'downgraded' then more = hand_over() or more end
+  return finish(more, 'granted', hold.token, how)
+end
+
+if hold and not hold.confirmed and not (partly and hold.call == call) then
+  -- An offer to this owner that nobody has confirmed yet, or his own acquisition of several under way.
+  if hold.mode ~= mode then return finish(more, 'locked') end
+  local how = hold.was and 'upgraded' or 'new'
+  local token = confirm(owner, hold, place, lease, call)
+  return finish(more, 'granted', token, how)
+end
+
+if hold then
+  if hold.mode == mode then return grant('renewed') end
+  if hold.mode == 'x' then return grant('downgraded') end
+  local joins = place and place.state == 'q'
+  if live_holders() == 1 and not joins and GRANTS then return grant('upgraded') end
+  if wait == 0 then return finish(more, 'locked') end
+  if not joins then
+    local first = redis.call('ZRANGE', KEYS[4], 0, 0, 'WITHSCORES')
+    if first[1] and tonumber(first[2]) == UPGRADER then return finish(more, 'deadlock', first[1]) end
+    if place then drop_place(owner, hold) end
+    place = nil
+  end
+  return enlist(true, again ~= 0 and again or nil)
+end
+
+if place then
+  if place.mode ~= mode or wait == 0 then return finish(more, 'locked') end
+  return enlist(place.upgrade)
+end
+if again ~= 0 then return enlist(ARGV[17] == '1', again) end
+if redis.call('ZCARD', KEYS[4]) == 0 and grantable(mode, limit, live_holders()) then return grant('new') end
+if wait == 0 then return finish(more, 'locked') end
+return enlist(false)

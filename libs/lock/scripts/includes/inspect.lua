@@ -1,0 +1,47 @@
+-- An offer that is not confirmed is nobody's hold yet: its owner still waits, and an upgrader still holds what he had.
+local function inspect(most)
+  local holders, waiters, offered = {}, {}, {}
+  local token, hidden = 0, 0
+  local function add_waiter(owner, place)
+    local instance = place.instances[1]
+    waiters[#waiters + 1] = owner
+    waiters[#waiters + 1] = place.mode
+    waiters[#waiters + 1] = instance and instance.node or ''
+    waiters[#waiters + 1] = exact(lock.now - place.since)
+  end
+  local live = redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. exact(lock.now), '+inf', 'LIMIT', 0, math.max(most, 100))
+  for i, owner in ipairs(live) do
+    local hold = hold_of(owner)
+    local held = hold.confirmed and hold or hold.was
+    if not hold.confirmed then offered[#offered + 1] = owner end
+    if not is_own(hold) then
+      hidden = hidden + 1
+    else
+      token = math.max(token, tonumber(held.token))
+      if i <= most then
+        holders[#holders + 1] = owner
+        holders[#holders + 1] = hold.confirmed and hold.mode or 's'
+        holders[#holders + 1] = held.token
+        holders[#holders + 1] = exact(held.deadline - lock.now)
+      end
+    end
+  end
+  local waiting = 0
+  for _, owner in ipairs(offered) do
+    local place = place_of(owner)
+    if place and place.state == 'o' then
+      waiting = waiting + 1
+      if waiting <= most then add_waiter(owner, place) end
+    end
+  end
+  if waiting < most then
+    for _, owner in ipairs(redis.call('ZRANGE', KEYS[4], 0, most - waiting - 1)) do
+      local place = place_of(owner)
+      if not is_dead(place) then add_waiter(owner, place) end
+    end
+  end
+  waiting = waiting + redis.call('ZCARD', KEYS[4])
+  local count = live_holders() - hidden
+  if count == 0 and waiting == 0 then lock.mode = '' end
+  return { exact(lock.millis), -1, 0, 0, lock.mode, exact(token), count, waiting, holders, waiters, exact(lock.seq) }
+end

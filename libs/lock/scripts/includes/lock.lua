@@ -1,0 +1,173 @@
+-- One lock: what its keys hold, and the ways to read and write them. Integers are written by exact(), since Lua's own
+-- way turns a token into 1.79e+15. Nothing here is written before everything a script needs was read and decoded.
+local NAME, FLOOR = ARGV[1], tonumber(ARGV[2])
+local OFFER_MS, CHANNEL, CALLER = tonumber(ARGV[4]), ARGV[5], ARGV[6]
+local KEEP_MS = 5000
+-- Without an offer's time nothing is handed on.
+local GRANTS = OFFER_MS > 0
+local UPGRADER = -9007199254740992
+local LAPSED = 4503599627370496
+
+local function exact(number) return string.format('%.0f', number) end
+
+-- Lock time never goes back: a clock that was set back raises the offset instead.
+local function load_lock()
+  local time = redis.call('TIME')
+  local fields = redis.call('HMGET', KEYS[1], 'token', 'ticket', 'seq', 'last', 'offset', 'mode', 'armed', 'head',
+    'waits', 'watch', 'alarm')
+  local micros = time[1] * 1000000 + time[2]
+  local millis = math.floor(micros / 1000)
+  local function number(i) return tonumber(fields[i] or '0') end
+  local lock = {
+    micros = micros, millis = millis,
+    token = number(1), ticket = number(2), seq = number(3), offset = number(5),
+    mode = fields[6] or '', armed = number(7), head = fields[8] or '',
+    waits = number(9), watch = number(10), alarm = number(11),
+  }
+  lock.now = millis + lock.offset
+  if lock.now < number(4) then
+    lock.now = number(4)
+    lock.offset = lock.now - millis
+  end
+  return lock
+end
+
+local lock = load_lock()
+
+local function next_token()
+  lock.token = math.max(lock.token, FLOOR, lock.micros) + 1
+  return exact(lock.token)
+end
+
+local function next_ticket()
+  lock.ticket = math.max(lock.ticket + 1, lock.micros)
+  return lock.ticket
+end
+
+-- A hold: mode (x or s), token, lease, call that touched it last, whether confirmed, deadline; where it is an upgrade
+-- that is not confirmed yet, the shared hold to go back to: its token, deadline and lease ('-' if there is none).
+local function hold_of(owner)
+  local text = redis.call('HGET', KEYS[2], owner)
+  if not text then return nil end
+  local mode, token, lease, call, confirmed, deadline, was, was_deadline, was_lease =
+    string.match(text, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
+  return {
+    mode = mode, token = token, lease = tonumber(lease), call = call, confirmed = confirmed == '1',
+    deadline = tonumber(deadline),
+    was = was ~= '-' and { token = was, deadline = tonumber(was_deadline), lease = tonumber(was_lease) } or nil,
+  }
+end
+
+-- Whether the owner himself holds: an offer is not his yet, but the shared hold that it would upgrade is.
+local function is_own(hold)
+  if not hold then return false end
+  if hold.confirmed then return hold.deadline > lock.now end
+  return hold.was ~= nil and hold.was.deadline > lock.now
+end
+
+-- A place: mode, limit (0: none), ticket, state (q queued, o offered, c confirmed while others of the owner's
+-- connections have not heard yet), whether it began as an upgrade, time of enlisting, and the instances on which
+-- connections wait: instance:epoch:end of wait:node
+local function place_of(owner)
+  local text = redis.call('HGET', KEYS[5], owner)
+  if not text then return nil end
+  local mode, limit, ticket, state, upgrade, since, rest =
+    string.match(text, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+)(.*)$')
+  local place = {
+    mode = mode, limit = tonumber(limit), ticket = tonumber(ticket), state = state, upgrade = upgrade == '1',
+    since = tonumber(since), instances = {},
+  }
+  for instance, epoch, till, node in string.gmatch(rest, ' ([^:]+):([^:]+):([^:]+):(%S+)') do
+    place.instances[#place.instances + 1] = { id = instance, epoch = epoch, till = tonumber(till), node = node }
+  end
+  return place
+end
+
+local function place_end(place)
+  local latest = 0
+  for _, instance in ipairs(place.instances) do latest = math.max(latest, instance.till) end
+  return latest
+end
+
+-- The indices of the bucket: names, and owners with what they hold or wait for. Each entry has in `due` the time, by
+-- Redis's clock, when it is certainly over, so that it can be cleared without a look at its lock.
+local function pair_of(owner) return string.len(owner) .. ':' .. owner .. NAME end
+
+local function index_owner(owner, hold, place)
+  local pair = pair_of(owner)
+  if not hold and not place then
+    redis.call('ZREM', KEYS[8], pair)
+    redis.call('ZREM', KEYS[9], 'o' .. pair)
+    return
+  end
+  local latest = math.max(hold and hold.deadline or 0, hold and hold.was and hold.was.deadline or 0,
+    place and place_end(place) or 0)
+  redis.call('ZADD', KEYS[8], 0, pair)
+  redis.call('ZADD', KEYS[9], exact(lock.millis + latest - lock.now + KEEP_MS), 'o' .. pair)
+end
+
+local function put_hold(owner, hold, place)
+  local was = hold.was
+  redis.call('HSET', KEYS[2], owner, table.concat({
+    hold.mode, hold.token, exact(hold.lease), hold.call, hold.confirmed and '1' or '0', exact(hold.deadline),
+    was and was.token or '-', was and exact(was.deadline) or '-', was and exact(was.lease) or '-',
+  }, ' '))
+  redis.call('ZADD', KEYS[3], exact(hold.deadline), owner)
+  index_owner(owner, hold, place)
+end
+
+-- Where a place stands in the queue: the upgrader before everyone, one whose shared hold lapsed before all plain ones.
+local function rank_of(place, holds)
+  if not place.upgrade then return place.ticket end
+  return holds and UPGRADER or place.ticket - LAPSED
+end
+
+local function put_place(owner, place, hold)
+  local words = {
+    place.mode, exact(place.limit), exact(place.ticket), place.state, place.upgrade and '1' or '0', exact(place.since),
+  }
+  for _, instance in ipairs(place.instances) do
+    words[#words + 1] = table.concat({ instance.id, instance.epoch, exact(instance.till), instance.node }, ':')
+  end
+  redis.call('HSET', KEYS[5], owner, table.concat(words, ' '))
+  if place.state == 'q' then redis.call('ZADD', KEYS[4], exact(rank_of(place, is_own(hold))), owner) end
+  lock.waits = math.max(lock.waits, place_end(place))
+  index_owner(owner, hold, place)
+end
+
+local function drop_place(owner, hold)
+  redis.call('HDEL', KEYS[5], owner)
+  redis.call('ZREM', KEYS[4], owner)
+  index_owner(owner, hold, nil)
+end
+
+local function drop_hold(owner, place)
+  redis.call('HDEL', KEYS[2], owner)
+  redis.call('ZREM', KEYS[3], owner)
+  index_owner(owner, nil, place)
+end
+
+-- Holders whose deadline passed count nowhere, removed or not.
+local function live_holders() return redis.call('ZCOUNT', KEYS[3], '(' .. exact(lock.now), '+inf') end
+
+local function add_instance(place, instance, epoch, till, node)
+  for _, known in ipairs(place.instances) do
+    if known.id == instance then
+      known.epoch = epoch
+      known.till = math.max(known.till, till)
+      return
+    end
+  end
+  place.instances[#place.instances + 1] = { id = instance, epoch = epoch, till = till, node = node }
+end
+
+-- Answers whether it was there.
+local function remove_instance(place, instance)
+  for i, known in ipairs(place.instances) do
+    if known.id == instance then
+      table.remove(place.instances, i)
+      return true
+    end
+  end
+  return false
+end

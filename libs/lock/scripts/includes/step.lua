@@ -1,0 +1,210 @@
+-- The step in which every script that changes a lock ends: remove holders whose deadline passed, drop places that are
+-- dead, hand the lock on. At most MOST of each, so that no lock keeps Redis busy; then the answer asks for more.
+local MOST = 128
+local snapshot = parse_snapshot(ARGV[3])
+local expired = 0
+
+local function is_dead(place)
+  for _, instance in ipairs(place.instances) do
+    if not snapshot_dead_instance(snapshot, instance.id, instance.epoch) then return false end
+  end
+  return true
+end
+
+-- Ends a hold whoever ends it. What the owner held before an unconfirmed upgrade comes back, if its time is not over.
+local function end_hold(owner, hold, kind)
+  local place = place_of(owner)
+  local queued = place and place.state == 'q'
+  if place and not queued then
+    redis.call('HDEL', KEYS[5], owner)
+    place = nil
+  end
+  if hold.was and not hold.confirmed and hold.was.deadline > lock.now then
+    local was = hold.was
+    put_hold(owner, {
+      mode = 's', token = was.token, lease = was.lease, call = '-', confirmed = true, deadline = was.deadline,
+    }, place)
+    lock.mode = 's'
+    return
+  end
+  drop_hold(owner, place)
+  if queued and place.upgrade then redis.call('ZADD', KEYS[4], exact(rank_of(place, false)), owner) end
+  if hold.confirmed then
+    if kind == 'expired' then expired = expired + 1 end
+    event(kind, owner, hold.mode, hold.token)
+  end
+end
+
+local function expire()
+  local owners = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', exact(lock.now), 'LIMIT', 0, MOST)
+  for _, owner in ipairs(owners) do end_hold(owner, hold_of(owner), 'expired') end
+  return #owners == MOST
+end
+
+-- Offers have the nearest deadlines, so those that nobody is left to confirm stand first.
+local function end_dead_offers()
+  for _ = 1, MOST do
+    local first = redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. exact(lock.now), '+inf', 'LIMIT', 0, 1)[1]
+    if not first then return false end
+    local hold = hold_of(first)
+    if hold.confirmed then return false end
+    local place = place_of(first)
+    if not place or place.state ~= 'o' or not is_dead(place) then return false end
+    end_hold(first, hold, 'expired')
+  end
+  return true
+end
+
+local function grantable(mode, limit, live)
+  if live == 0 then return true end
+  return mode == 's' and lock.mode == 's' and (limit == 0 or live < limit)
+end
+
+local function offer(owner, place, hold)
+  local was = hold and { token = hold.token, deadline = hold.deadline, lease = hold.lease } or nil
+  place.state = 'o'
+  redis.call('ZREM', KEYS[4], owner)
+  local token = next_token()
+  lock.mode = place.mode
+  put_hold(owner, {
+    mode = place.mode, token = token, lease = OFFER_MS, call = '-', confirmed = false,
+    deadline = lock.now + OFFER_MS, was = was,
+  }, place)
+  put_place(owner, place, hold)
+  for _, instance in ipairs(place.instances) do tell(instance.id, 'lock.offer', NAME, owner, token) end
+end
+
+local function hand_over()
+  if redis.call('ZCARD', KEYS[4]) == 0 then return false end
+  local more = end_dead_offers()
+  local live = live_holders()
+  local offered, dropped = 0, 0
+  while true do
+    local head = redis.call('ZRANGE', KEYS[4], 0, 0, 'WITHSCORES')
+    local owner = head[1]
+    if not owner then return more end
+    local place = place_of(owner)
+    local hold = tonumber(head[2]) == UPGRADER and hold_of(owner) or nil
+    if is_dead(place) then
+      if dropped == MOST then return true end
+      dropped = dropped + 1
+      drop_place(owner, hold)
+    elseif hold and hold.deadline <= lock.now then
+      end_hold(owner, hold, 'expired')
+    elseif hold and live > 1 or not hold and not grantable(place.mode, place.limit, live) then
+      return more
+    else
+      if offered == MOST then return true end
+      offered = offered + 1
+      offer(owner, place, hold)
+      if not hold then live = live + 1 end
+    end
+  end
+end
+
+-- The deadline at which the head may become grantable: the earliest where its limit refuses it, else the latest of
+-- another's hold.
+local function wake_of(owner, place)
+  local now = '(' .. exact(lock.now)
+  if place.mode == 's' and lock.mode == 's' then
+    return tonumber(redis.call('ZRANGEBYSCORE', KEYS[3], now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2])
+  end
+  local latest = redis.call('ZREVRANGEBYSCORE', KEYS[3], '+inf', now, 'WITHSCORES', 'LIMIT', 0, 2)
+  return tonumber(latest[1] == owner and latest[4] or latest[2])
+end
+
+-- The nodes of the head keep a timer for that deadline. They are told when the head is another or the deadline earlier;
+-- a caller that is one of them learns it from the answer. Answers ms from now, or -1 if the caller needs no timer.
+local function arm_head()
+  local owner = redis.call('ZRANGE', KEYS[4], 0, 0)[1]
+  if not owner then
+    lock.head, lock.armed, lock.waits = '', 0, 0
+    return -1
+  end
+  local place = place_of(owner)
+  local wake = wake_of(owner, place)
+  if not wake then return -1 end
+  local answer = -1
+  local again = owner ~= lock.head or wake < lock.armed or lock.armed <= lock.now
+  for _, instance in ipairs(place.instances) do
+    if instance.id == CALLER then
+      answer = wake - lock.now
+    elseif again then
+      tell(instance.id, 'lock.wake', NAME, exact(wake - lock.now))
+    end
+  end
+  if again then lock.head, lock.armed = owner, wake end
+  return answer
+end
+
+-- Those who watch keep a timer for the next holder's deadline, so that `expired` is told although nobody waits.
+local function arm_watchers()
+  if lock.watch <= lock.now then return -1 end
+  local first = redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. exact(lock.now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  if not first[2] then
+    lock.alarm = 0
+    return -1
+  end
+  local alarm = tonumber(first[2])
+  local again = lock.alarm <= lock.now or alarm < lock.alarm
+  local answer = -1
+  local watchers = redis.call('HKEYS', KEYS[6])
+  for _, instance in ipairs(watchers) do
+    if instance == CALLER then
+      answer = alarm - lock.now
+    elseif again then
+      tell(instance, 'lock.wake', NAME, exact(alarm - lock.now))
+    end
+  end
+  if again then lock.alarm = alarm end
+  return answer
+end
+
+-- Each call adds at most two entries and clears four that are over.
+local function clear_index()
+  local over = redis.call('ZRANGEBYSCORE', KEYS[9], '-inf', exact(lock.millis), 'LIMIT', 0, 4)
+  for _, entry in ipairs(over) do
+    redis.call('ZREM', string.sub(entry, 1, 1) == 'n' and KEYS[7] or KEYS[8], string.sub(entry, 2))
+    redis.call('ZREM', KEYS[9], entry)
+  end
+end
+
+local function save_lock()
+  clear_index()
+  local latest = redis.call('ZREVRANGE', KEYS[3], 0, 0, 'WITHSCORES')[2]
+  local till = math.max(tonumber(latest or '0'), lock.waits, lock.watch)
+  local keep = math.max(till - lock.now, 0) + KEEP_MS
+  if latest or redis.call('EXISTS', KEYS[4]) == 1 then
+    redis.call('ZADD', KEYS[7], 0, NAME)
+    redis.call('ZADD', KEYS[9], exact(lock.millis + keep), 'n' .. NAME)
+    -- What is indexed by the bucket is over with the last of its locks.
+    for i = 7, 9 do
+      redis.call('PEXPIRE', KEYS[i], exact(keep), 'NX')
+      redis.call('PEXPIRE', KEYS[i], exact(keep), 'GT')
+    end
+  else
+    redis.call('ZREM', KEYS[7], NAME)
+    redis.call('ZREM', KEYS[9], 'n' .. NAME)
+    lock.mode = ''
+  end
+  redis.call('HSET', KEYS[1], 'token', exact(lock.token), 'ticket', exact(lock.ticket), 'seq', exact(lock.seq),
+    'last', exact(lock.now), 'offset', exact(lock.offset), 'mode', lock.mode, 'armed', exact(lock.armed),
+    'head', lock.head, 'waits', exact(lock.waits), 'watch', exact(lock.watch), 'alarm', exact(lock.alarm))
+  for i = 1, 5 do redis.call('PEXPIRE', KEYS[i], exact(keep)) end
+end
+
+-- Expiry and hand-off. Answers whether it stopped short.
+local function step()
+  local more = expire()
+  if GRANTS then more = hand_over() or more end
+  return more
+end
+
+-- Ends a script: arms timers, keeps what changed. Every answer begins with Redis's time in ms, the ms until the
+-- caller's timer (-1: none), whether to step again, and how many holds have expired.
+local function finish(more, ...)
+  local wake, alarm = arm_head(), arm_watchers()
+  if wake < 0 or alarm >= 0 and alarm < wake then wake = alarm end
+  save_lock()
+  return { exact(lock.millis), wake, more and 1 or 0, expired, ... }
+end

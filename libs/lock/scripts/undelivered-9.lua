@@ -1,0 +1,39 @@
+#!lua flags=allow-oom
+-- UNDELIVERED: the client hung up before he was told of a new hold. It ends if no other call of the owner has touched it
+-- since; if another of his connections still waits to hear of it, it becomes an offer to that one.
+-- KEYS[1] lock
+-- KEYS[2] its holds
+-- KEYS[3] its deadlines
+-- KEYS[4] its queue
+-- KEYS[5] its places
+-- KEYS[6] its watchers
+-- KEYS[7] names of the bucket
+-- KEYS[8] owners of the bucket
+-- KEYS[9] when entries of the bucket are over
+-- ARGV[1] name
+-- ARGV[2] floor of the fencing token
+-- ARGV[3] snapshot of the registry
+-- ARGV[4] ms for which an offer stands; 0 if nothing may be granted yet, since holds may have been lost
+-- ARGV[5] beginning of a channel name; the instance follows
+-- ARGV[6] instance of the caller
+-- ARGV[7] owner
+-- ARGV[8] id of the call that made it
+-- Answers { time, wake, more, expired, 1 if it ended or was offered again, else 0 }
+--- @include "snapshot"
+--- @include "lock"
+--- @include "tell"
+--- @include "step"
+local owner, call = ARGV[7], ARGV[8]
+local hold, place = hold_of(owner), place_of(owner)
+if not hold or hold.call ~= call or hold.deadline <= lock.now then return finish(step(), 0) end
+if hold.confirmed and place and place.state == 'c' and not is_dead(place) then
+  event('released', owner, hold.mode, hold.token)
+  hold.confirmed, hold.call, hold.deadline = false, '-', lock.now + OFFER_MS
+  place.state = 'o'
+  put_place(owner, place, hold)
+  put_hold(owner, hold, place)
+  for _, instance in ipairs(place.instances) do tell(instance.id, 'lock.offer', NAME, owner, hold.token) end
+else
+  end_hold(owner, hold, 'released')
+end
+return finish(step(), 1)
