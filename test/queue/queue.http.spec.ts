@@ -283,6 +283,24 @@ describe('queues over HTTP', () => {
     expect(await get(2, `/queue?${named(queue)}`)).toMatchObject({ ready: 1, paused: false });
   });
 
+  it('show counts, depth and age in the metrics', async () => {
+    const queue = '!metrics "quoted"';
+    await post(1, '/queue/push', { queue, payload: 1, delayMs: 60_000 });
+    await post(1, '/queue/push', { queue, payload: 2 });
+    const shown = await eventually(
+      async () => {
+        const { text } = await cluster.node(1).get('/metrics');
+        return text.includes('queue="!metrics') && text;
+      },
+      { what: 'the queue in the metrics', everyMs: 200 },
+    );
+    const label = 'queue="!metrics \\"quoted\\""';
+    expect(shown).toContain(`sync_queue_messages{${label},state="delayed"} 1`);
+    expect(shown).toContain(`sync_queue_messages{${label},state="ready"} 1`);
+    expect(shown).toMatch(/sync_queue_oldest_age_seconds\{queue="!metrics[^}]*\} [\d.]+/);
+    expect(Number(/^sync_queue_pushed_total (\d+)/m.exec(shown)?.[1])).toBeGreaterThan(1);
+  });
+
   it('give a pop whose client hung up to the next', async () => {
     const queue = 'hung up';
     const controller = new AbortController();
