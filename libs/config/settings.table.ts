@@ -177,6 +177,13 @@ export const settingsTable = {
     default: 100_000,
     desc: 'Most dead letters of one queue; beyond it the oldest is dropped.',
   }),
+  QUEUE_METRICS_MAX: integer(
+    0,
+    10_000,
+  )({
+    default: 100,
+    desc: 'Most queues with depth and age of their own in /metrics: the first by name; 0 for none.',
+  }),
   QUEUE_MAX_SCHEDULES: positive({ default: 10_000, desc: 'Most schedules of all queues.' }),
   QUEUE_BOARD_MAX: integer(
     1,

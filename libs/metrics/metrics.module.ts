@@ -13,6 +13,7 @@ import { HttpMetrics } from './http.metrics.js';
 import { LockFeed } from './lock.feed.js';
 import { LogModule } from './log.module.js';
 import { metricProviders } from './metrics.table.js';
+import { QueueDepth } from './queue.depth.js';
 import { QueueFeed } from './queue.feed.js';
 
 /** The log and /metrics, fed by what the services tell of themselves. */
@@ -26,7 +27,7 @@ import { QueueFeed } from './queue.feed.js';
     QueueModule,
     CacheModule,
   ],
-  providers: [...metricProviders, ActivityLog, HttpMetrics, GroundFeed, LockFeed, QueueFeed, CacheFeed],
+  providers: [...metricProviders, ActivityLog, HttpMetrics, GroundFeed, LockFeed, QueueFeed, QueueDepth, CacheFeed],
 })
 export class MetricsModule implements NestModule {
   configure(consumer: MiddlewareConsumer): void {
