@@ -163,6 +163,8 @@ describe('the scripts do what the protocol says', () => {
           });
           expected = due.entry;
           expect(sorted(await entry(name, ids))).toEqual(sorted(expected));
+          const ends = await connections.lease.redis.zscore(keys.of(name)[3], name);
+          expect(ends === null ? undefined : Number(ends)).toBe(expected.line.expiresAt);
         }
       }),
       { numRuns: Number(process.env['PROPERTY_RUNS'] ?? 150), ...(process.env['PROPERTY_SEED'] !== undefined && { seed: Number(process.env['PROPERTY_SEED']) }) },
