@@ -12,7 +12,12 @@ export class CacheKeys {
     const bucket = crc32(name) % BUCKETS;
     const slot = this.#slot(bucket);
     // The length keeps the result of one line's id apart from that of another line whose name ends in it.
-    return [`${slot}:line:${name}`, `${slot}:result:${name.length}:${name}:`, `${slot}:fences:${name}`, this.due(bucket)];
+    return [
+      `${slot}:line:${name}`,
+      `${slot}:result:${name.length}:${name}:`,
+      `${slot}:fences:${name}`,
+      this.due(bucket),
+    ];
   }
 
   /** The names of a bucket's lines whose values end, by when. */

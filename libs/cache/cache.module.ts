@@ -14,7 +14,16 @@ import { ServerHold } from './server.hold.js';
 @Module({
   imports: [RedisModule, MembershipModule],
   controllers: [CacheController],
-  providers: [LocalLines, ServerHold, Directory, CacheReader, CacheWriter, InvalidationSubscriber, ExpirySweeper, CacheService],
+  providers: [
+    LocalLines,
+    ServerHold,
+    Directory,
+    CacheReader,
+    CacheWriter,
+    InvalidationSubscriber,
+    ExpirySweeper,
+    CacheService,
+  ],
   exports: [CacheService],
 })
 export class CacheModule {}

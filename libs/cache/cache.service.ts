@@ -176,7 +176,9 @@ function known(number: number | undefined): number {
 }
 
 /** The options that were given. */
-function given<Options extends object>(options: Options): { [Name in keyof Options]?: Exclude<Options[Name], undefined> } {
+function given<Options extends object>(
+  options: Options,
+): { [Name in keyof Options]?: Exclude<Options[Name], undefined> } {
   const present = Object.entries(options).filter(([, value]) => value !== undefined);
   return Object.fromEntries(present) as { [Name in keyof Options]?: Exclude<Options[Name], undefined> };
 }

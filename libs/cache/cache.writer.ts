@@ -93,7 +93,12 @@ export class CacheWriter {
     if (epoch === undefined) throw new RedisUnavailable('this node has no lease', false);
     const started = performance.now();
     const upto = this.lines.lastGrant;
-    const writes = list.map(({ id, change, repeatable }): Write => ({ id, change, repeatable, grant: this.lines.nextGrant() }));
+    const writes = list.map(({ id, change, repeatable }): Write => ({
+      id,
+      change,
+      repeatable,
+      grant: this.lines.nextGrant(),
+    }));
     const grants = writes.map(({ grant }) => grant);
     const open: OpenWrite = { upto, grants, epoch, sentAt: started, open: true };
     this.lines.set(name, startWrite(this.lines.get(name), upto, grants, epoch, started));

@@ -63,7 +63,10 @@ export function parseWrite(id: string, [kind, ...fields]: readonly string[]): Wr
 }
 
 /** @param fields code, version, number, epoch, grant, expiresInMs; empty where there is none */
-export function parseResult(id: string, [code, version, number, epoch, grant, expiresInMs]: readonly string[]): WriteResult {
+export function parseResult(
+  id: string,
+  [code, version, number, epoch, grant, expiresInMs]: readonly string[],
+): WriteResult {
   const outcome: Outcome = {
     code: code as OutcomeCode,
     ...(version !== '' && { version: Number(version) }),

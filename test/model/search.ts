@@ -103,8 +103,10 @@ function brokenBy({ world, wrong }: Move, scope: Scope, protocol: Protocol): str
     // Whether something was lost that this copy rests on: then it may differ until anybody could tell.
     const vouched = process.copiedIn === world.run || scope.restart !== 'anything';
     if (!current && vouched) return `process ${n} serves ${copy.json}, committed is ${line.json ?? 'nothing'}`;
-    if (!current && world.committedSince) return `process ${n} serves ${copy.json} though something was committed since the restart`;
-    if (!current && world.readSince) return `process ${n} serves ${copy.json} though something else was read since the restart`;
+    if (!current && world.committedSince)
+      return `process ${n} serves ${copy.json} though something was committed since the restart`;
+    if (!current && world.readSince)
+      return `process ${n} serves ${copy.json} though something else was read since the restart`;
     if (!vouched) continue;
     const registered = line.holders.find(({ epoch }) => epoch === copy.epoch);
     if (!registered || registered.grant < copy.grant) return `the line does not register the copy of process ${n}`;
