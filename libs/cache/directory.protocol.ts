@@ -203,7 +203,7 @@ export function poll(entry: Entry, request: PollRequest, circumstances: Circumst
 }
 
 /** The state of a line with these holders in the whole system; `E` also where nobody holds it. */
-export function stateOf(holders: readonly Registration[], owner: number | undefined): LineState {
+function stateOf(holders: readonly Registration[], owner: number | undefined): LineState {
   if (holders.length > 1) return 'S';
   return holders[0] !== undefined && holders[0].epoch === owner ? 'M' : 'E';
 }

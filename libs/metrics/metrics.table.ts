@@ -26,7 +26,7 @@ function seconds(name: string, help: string, labelNames: string[] = []): Declare
 /**
  * Every metric of a node. Base units, prefix `sync_`; no name of a lock, queue, key or owner is ever a label.
  */
-export const metricsTable = {
+const metricsTable = {
   buildInfo: gauge('sync_build_info', 'Version of this node; always 1.', ['node', 'version']),
 
   httpDuration: seconds(

@@ -10,7 +10,7 @@ import { RedisConnections, RedisUnavailable } from '#lib/redis';
 import { QueueAdminService } from './queue.admin.service.js';
 import { QueueStore } from './queue.store.js';
 
-export const BOARD_ROUTE = '/admin/queues';
+const BOARD_ROUTE = '/admin/queues';
 /** The board asks anew every few seconds; its queues are looked up at most this often. */
 const REFRESH_MS = 5000;
 

@@ -67,3 +67,8 @@ export function deliveriesOf(answer: PopResult): Delivery[] {
 export function itemsOf(answer: PopResult): unknown[] {
   return answer.ok && 'items' in answer ? answer.items : [];
 }
+
+/** The one and the other in turn. */
+export function inTurn<One>(pair: readonly [One, One], turn: number): One {
+  return turn % 2 === 0 ? pair[0] : pair[1];
+}

@@ -49,7 +49,7 @@ export class QueueKeys {
 }
 
 /** BullMQ's names may not contain a colon, and different names must stay different. */
-export function encodeName(queue: string): string {
+function encodeName(queue: string): string {
   return queue.replaceAll('%', '%25').replaceAll(':', '%3A');
 }
 

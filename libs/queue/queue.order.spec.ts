@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, startRedis, type TestRedis } from '../../test/cluster/index.js';
-import { deliveriesOf, itemsOf, startInProcess, type InProcessNode } from './queue.fixture.js';
+import { deliveriesOf, itemsOf, inTurn, startInProcess, type InProcessNode } from './queue.fixture.js';
 
 describe('the order of a queue', () => {
   let redis: TestRedis;
@@ -20,7 +20,7 @@ describe('the order of a queue', () => {
   const popAll = async (queue: string) => {
     const items: unknown[] = [];
     for (let turn = 0; ; turn += 1) {
-      const [item] = itemsOf(await [one, two][turn % 2]!.queues.pop({ queue, count: 1 }));
+      const [item] = itemsOf(await inTurn([one, two], turn).queues.pop({ queue, count: 1 }));
       if (item === undefined) return items;
       items.push(item);
     }
@@ -32,7 +32,7 @@ describe('the order of a queue', () => {
     for (let i = 0; i < 60; i += 1) {
       const priority = [0, 7, 100][i % 3] ?? 0;
       pushed.push([priority, i]);
-      await [one, two][i % 2]!.queues.push({ queue, payload: [priority, i], priority });
+      await inTurn([one, two], i).queues.push({ queue, payload: [priority, i], priority });
     }
     expect(await popAll(queue)).toEqual(pushed.sort(([a, i], [b, j]) => b - a || i - j));
   });

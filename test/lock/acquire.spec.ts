@@ -11,7 +11,10 @@ describe('a lock over HTTP', () => {
     (await cluster.node(node).post(path, body)).body;
 
   it('is taken, refused, released and taken on another node', async () => {
-    const [a, b] = [{ name: 'r1', owner: 'a', mode: 'exclusive' }, { name: 'r1', owner: 'b', mode: 'exclusive' }];
+    const [a, b] = [
+      { name: 'r1', owner: 'a', mode: 'exclusive' },
+      { name: 'r1', owner: 'b', mode: 'exclusive' },
+    ];
     const first = await call(1, '/lock/acquire', a);
     expect(first).toMatchObject({ ok: true, leaseMs: 30_000 });
     expect(await call(2, '/lock/acquire', b)).toEqual({ ok: false, reason: 'locked' });
@@ -25,7 +28,13 @@ describe('a lock over HTTP', () => {
     expect(second['token']).toBeGreaterThan(first['token'] as number);
     expect((await cluster.node(1).get('/lock?name=r1')).body).toMatchObject({
       ok: true,
-      lock: { name: 'r1', mode: 'exclusive', token: second['token'], holders: [{ owner: 'b', mode: 'exclusive' }], waiters: [] },
+      lock: {
+        name: 'r1',
+        mode: 'exclusive',
+        token: second['token'],
+        holders: [{ owner: 'b', mode: 'exclusive' }],
+        waiters: [],
+      },
     });
   });
 

@@ -1,5 +1,5 @@
 import type { Change, DirectoryMessage, Snapshot } from '../../libs/cache/line.types.js';
-import type { Step } from '../../libs/cache/directory.protocol.js';
+import { isDead, type Step } from '../../libs/cache/directory.protocol.js';
 import {
   EMPTY_REDIS,
   instanceOf,
@@ -170,7 +170,7 @@ export function movesOf(world: World, scope: Scope, protocol: Protocol): Move[] 
     if (room && open && awaited.length > 0) {
       const snapshot = snapshotOf(world.redis);
       const step = protocol.poll(world.redis.entry, { id: '', snapshot }, circumstances);
-      const dead = awaited.some(({ epoch }) => protocol.isDead(snapshot, epoch));
+      const dead = awaited.some(({ epoch }) => isDead(snapshot, epoch));
       const unasked = awaited.some(({ epoch }) => !world.net.some((m) => m.kind === 'invalidate' && m.epoch === epoch));
       // Asking again while the question is still under way leads nowhere new.
       if (dead || (scope.loss && unasked))

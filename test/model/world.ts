@@ -14,7 +14,7 @@ export interface Redis {
 }
 
 /** A read that waits for a fill: the version that was committed when it began, and when somebody joined it. */
-export interface Reader {
+interface Reader {
   readonly grant: number;
   readonly committed: number;
   readonly joined: number;
