@@ -171,7 +171,7 @@ describe('writes', () => {
 
   it('of all nodes at once lose no count', async () => {
     const results = await Promise.all(
-      Array.from({ length: 300 }, (_, i) => [one, two, three][i % 3]?.cache.increment(key)),
+      Array.from({ length: 300 }, async (_, i) => await [one, two, three][i % 3]?.cache.increment(key)),
     );
     expect(new Set(results.map((result) => (result as { value: number }).value)).size).toBe(300);
     expect(await value(one)).toBe(300);
