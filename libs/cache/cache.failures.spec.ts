@@ -51,14 +51,20 @@ describe('on a Redis that stays', () => {
   });
 
   it.each(['cache.invalidate', 'cache.result'])('a lost %s only delays a write', async (kind) => {
-    await share('old');
     let lost = 0;
     for (const node of all) node.membership.loses = (of) => of === kind && lost++ < 3;
-    const started = performance.now();
-    expect(await one.cache.write(key, 'new')).toMatchObject({ ok: true });
-    expect(performance.now() - started).toBeLessThan(LEASE_MS);
-    expect(lost).toBeGreaterThan(0);
-    for (const node of all) expect(await value(node)).toBe('new');
+    // On a busy machine the answer of a question that was asked again may be there before the message.
+    await eventually(
+      async () => {
+        await share('old');
+        const started = performance.now();
+        expect(await one.cache.write(key, 'new')).toMatchObject({ ok: true });
+        expect(performance.now() - started).toBeLessThan(LEASE_MS);
+        for (const node of all) expect(await value(node)).toBe('new');
+        return lost > 0;
+      },
+      { what: 'a message to be lost' },
+    );
   });
 
   it(

@@ -279,6 +279,32 @@ describe('life', () => {
   });
 });
 
+it('values that have ended and that nobody reads are swept out of Redis', async () => {
+  const sweeper = await new CacheProcess(redis.url, 'sweeper', 'swept', { CACHE_SWEEP_MS: '100' }).ready();
+  const other = await new CacheProcess(redis.url, 'other', 'swept').ready();
+  sweeper.sweeper.onModuleInit();
+  try {
+    const names = Array.from({ length: 300 }, (_, i) => `${key} ${i}`);
+    await Promise.all(names.map((name) => other.cache.write(name, 'x'.repeat(1000), { ttlMs: 50 })));
+    await other.cache.write(key, 'stays', { ttlMs: 100_000 });
+    const { redis: admin } = other.connections.lease;
+    await eventually(
+      async () => {
+        const lines = await admin.keys('swept:cache:*:line:*');
+        const left = await Promise.all(lines.map((line) => admin.hexists(line, 'v')));
+        return lines.length === 301 && left.filter((present) => present === 1).length === 1;
+      },
+      { what: 'the values to be gone', timeoutMs: 10_000, everyMs: 100 },
+    );
+    const [tombstone = ''] = (await admin.keys('swept:cache:*:line:*')).filter((line) => line.endsWith(' 7'));
+    expect(await admin.pttl(tombstone)).toBeGreaterThan(0);
+    expect((await admin.keys('swept:cache:*:due')).length).toBe(1);
+    expect(await value(sweeper)).toBe('stays');
+  } finally {
+    await Promise.all([sweeper.stop(), other.stop()]);
+  }
+});
+
 it('a line that is fought over is not cached any more, until it is read', async () => {
   for (let i = 0; i < 20; i += 1) {
     await one.cache.increment(key);

@@ -146,6 +146,20 @@ describe('the scripts do what the protocol says', () => {
     };
   }
 
+  /** What is there stays; an absent line and its tokens are remembered for a while. */
+  async function expectLife(name: string, { line, fences }: Entry): Promise<void> {
+    const [lineKey, , fencesKey] = keys.of(name);
+    const [ofLine, ofFences] = await Promise.all([
+      connections.lease.redis.pttl(lineKey),
+      connections.lease.redis.pttl(fencesKey),
+    ]);
+    const life = (exists: boolean, pttl: number) =>
+      pttl > 0 ? 'for a while' : pttl === -1 ? 'stays' : exists ? 'lost' : 'none';
+    const due = line.json === undefined ? 'for a while' : 'stays';
+    expect(life(line.version > 0, ofLine)).toBe(line.version > 0 ? due : 'none');
+    expect(life(fences.length > 0, ofFences)).toBe(fences.length > 0 ? due : 'none');
+  }
+
   it('whatever is asked in whatever order', { timeout: 120_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
@@ -208,6 +222,9 @@ describe('the scripts do what the protocol says', () => {
           });
           expected = due.entry;
           expect(sorted(await entry(name, ids))).toEqual(sorted(expected));
+          await expectLife(name, expected);
+          const ends = await connections.lease.redis.zscore(keys.of(name)[3], name);
+          expect(ends === null ? undefined : Number(ends)).toBe(expected.line.expiresAt);
         }
       }),
       {

@@ -139,6 +139,13 @@ export const settingsTable = {
     default: 10_000,
     desc: 'Most writes to one line that wait on this node; above it they are refused with 503.',
   }),
+  CACHE_SWEEP_MS: integer(
+    100,
+    3_600_000,
+  )({
+    default: 1000,
+    desc: 'Time between two looks, at an eighth of all lines each, for values that have ended and that nobody reads.',
+  }),
   CACHE_HOT_FROM: positive({
     default: 16,
     desc: 'From how many more changes of writer than reads on a line is no longer cached.',

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { movesOf, type Move, type Scope } from './moves.js';
 import { asBuilt, initialWorld, type Protocol, type World } from './world.js';
 
@@ -114,8 +115,8 @@ function brokenBy({ world, wrong }: Move, scope: Scope, protocol: Protocol): str
   return undefined;
 }
 
-/** States are the same whatever the order of the messages under way. */
+/** States are the same whatever the order of the messages under way. Only a digest is kept, or memory would end first. */
 function keyOf(world: World): string {
   const net = world.net.map((message) => JSON.stringify(message)).sort();
-  return JSON.stringify({ ...world, net });
+  return hash('md5', JSON.stringify({ ...world, net }), 'binary');
 }
