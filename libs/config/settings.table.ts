@@ -165,6 +165,13 @@ export const settingsTable = {
     default: 30_000,
     desc: 'Longest time for which locks are held back after Redis may have lost holds.',
   }),
+  LOCK_MIN_REPLICAS: integer(
+    0,
+    100,
+  )({
+    default: 0,
+    desc: 'How many replicas of Redis must have a grant before it is told.',
+  }),
   QUEUE_IDLE_MS: integer(
     100,
     86_400_000,
