@@ -28,6 +28,11 @@ function oneOf<const Choice extends string>(choices: readonly Choice[]): ExactVa
   });
 }
 
+const flag = makeExactValidator((input) => {
+  if (input !== 'true' && input !== 'false') throw new EnvError(`must be true or false, not "${input}"`);
+  return input === 'true';
+});
+
 /** A Redis URL; the message never repeats it, since it may carry a password. */
 export const redisUrl = makeExactValidator((input) => {
   const url = URL.canParse(input) ? new URL(input) : undefined;
@@ -109,6 +114,14 @@ export const settingsTable = {
     default: 10_000,
     desc: 'Least time between two lines of activity in the log.',
   }),
+  API_TOKENS_FILE: text(
+    /^\S(.*\S)?$/,
+    'the path of a file',
+  )({
+    default: undefined,
+    desc: 'Lines of "name sha256-of-token scope[,scope]"; with it every call needs a token. Read again when it changes.',
+  }),
+  METRICS_PUBLIC: flag({ default: false, desc: 'Whether GET /metrics needs no token where other calls do.' }),
   MAX_BODY_BYTES: integer(
     1024,
     64 * 1024 * 1024,

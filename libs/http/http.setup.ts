@@ -3,6 +3,8 @@ import { randomUUID } from 'node:crypto';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { json, type NextFunction, type Request, type Response } from 'express';
 import type { Settings } from '#lib/config';
+import { authenticate, authorize } from './access/access.middleware.js';
+import { Credentials } from './access/credentials.service.js';
 import { Problem } from './problem.js';
 import { ProblemFilter } from './problem.filter.js';
 import { parseQuery } from './query.parser.js';
@@ -22,6 +24,11 @@ export function setUpHttp(app: NestExpressApplication, settings: Settings): void
   app.disable('etag');
   app.set('query parser', parseQuery);
   app.use(identify(settings.NODE_ID));
+  const credentials = app.get(Credentials);
+  if (credentials.configured) {
+    app.use(authenticate(credentials));
+    app.use(authorize(credentials, settings, (path) => methodsOf(app, path).length > 0));
+  }
   app.use(refuseForeignBodies);
   app.use(json({ limit: settings.MAX_BODY_BYTES, strict: false, verify: refuseBrokenText }));
   app.useGlobalPipes(new RequestPipe());

@@ -1,3 +1,4 @@
+export { Credentials } from './access/credentials.service.js';
 export { ClientGone } from './client-gone.decorator.js';
 export { decodeCursor, encodeCursor } from './cursor.js';
 export { Draining, NodeDraining } from './draining.js';
