@@ -9,6 +9,7 @@ import { Problem } from './problem.js';
 import { ProblemFilter } from './problem.filter.js';
 import { parseQuery } from './query.parser.js';
 import { RequestPipe } from './request.pipe.js';
+import { setSecurityHeaders } from './security.headers.js';
 
 /** 1 to 128 visible ASCII characters. */
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
@@ -40,6 +41,7 @@ function identify(nodeId: string) {
     const given = request.headers['x-request-id'];
     response.setHeader('X-Node', nodeId);
     response.setHeader('X-Request-Id', typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID());
+    setSecurityHeaders(response, request.path);
     next();
   };
 }
