@@ -129,6 +129,46 @@ export const settingsTable = {
     default: 1024 * 1024,
     desc: 'Largest request body; above it the answer is 413.',
   }),
+  REQUEST_TIMEOUT_MS: integer(
+    1000,
+    3_600_000,
+  )({
+    default: 60_000,
+    desc: 'How long a client may take to send one request, body included; looked at every 30 s.',
+  }),
+  MAX_IN_FLIGHT: positive({
+    default: 2000,
+    desc: 'Most requests at work in this node; above it the answer is 503 at once.',
+  }),
+  MAX_WAITING: positive({
+    default: 10_000,
+    desc: 'Most requests that wait in this node (waitMs above 0, /lock/watch); above it the answer is 503 at once.',
+  }),
+  MAX_EVENT_LOOP_DELAY_MS: integer(
+    10,
+    60_000,
+  )({
+    default: 250,
+    desc: 'Above this mean delay of the event loop for a second, requests are answered 503 at once.',
+  }),
+  RATE_LIMIT_PER_S: integer(
+    0,
+    1_000_000,
+  )({
+    default: 0,
+    desc: 'Most calls of one caller (credential, else address) to this node in a second; above it 429. 0: no limit.',
+  }),
+  RATE_LIMIT_MAX_CALLERS: positive({
+    default: 10_000,
+    desc: 'Of how many callers the rate is remembered.',
+  }),
+  TRUSTED_PROXIES: integer(
+    0,
+    10,
+  )({
+    default: 0,
+    desc: 'How many proxies in front add to X-Forwarded-For, for the address of a caller; 0: the header is not believed.',
+  }),
   SHUTDOWN_GRACE_MS: integer(
     0,
     600_000,

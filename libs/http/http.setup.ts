@@ -5,6 +5,8 @@ import { json, type NextFunction, type Request, type Response } from 'express';
 import type { Settings } from '#lib/config';
 import { authenticate, authorize } from './access/access.middleware.js';
 import { Credentials } from './access/credentials.service.js';
+import { LoadShedder } from './load/load.shedder.js';
+import { RateLimiter } from './load/rate.limiter.js';
 import { Problem } from './problem.js';
 import { ProblemFilter } from './problem.filter.js';
 import { parseQuery } from './query.parser.js';
@@ -25,15 +27,26 @@ export function setUpHttp(app: NestExpressApplication, settings: Settings): void
   app.disable('etag');
   app.set('query parser', parseQuery);
   app.use(identify(settings.NODE_ID));
-  const credentials = app.get(Credentials);
-  if (credentials.configured) {
-    app.use(authenticate(credentials));
-    app.use(authorize(credentials, settings, (path) => methodsOf(app, path).length > 0));
-  }
+  admitCallers(app, settings);
   app.use(refuseForeignBodies);
   app.use(json({ limit: settings.MAX_BODY_BYTES, strict: false, verify: refuseBrokenText }));
+  app.use(app.get(LoadShedder).setWaitersAside);
+  app.getHttpServer().requestTimeout = settings.REQUEST_TIMEOUT_MS;
   app.useGlobalPipes(new RequestPipe());
   app.useGlobalFilters(new ProblemFilter((path) => methodsOf(app, path)));
+}
+
+/** Whether a request is taken at all, decided before anything is read of it: load, who calls, how often, and what. */
+function admitCallers(app: NestExpressApplication, settings: Settings): void {
+  const credentials = app.get(Credentials);
+  const limiter = app.get(RateLimiter);
+  app.set('trust proxy', settings.TRUSTED_PROXIES);
+  app.use(app.get(LoadShedder).admit);
+  if (credentials.configured) app.use(authenticate(credentials));
+  if (limiter.configured) app.use(limiter.limit);
+  if (credentials.configured) {
+    app.use(authorize(credentials, settings, (path) => methodsOf(app, path).length > 0));
+  }
 }
 
 function identify(nodeId: string) {

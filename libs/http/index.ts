@@ -20,5 +20,7 @@ export {
 } from './fields.js';
 export { HttpModule } from './http.module.js';
 export { setUpHttp } from './http.setup.js';
+export { LoadShedder, type RequestKind, type ShedReason } from './load/load.shedder.js';
+export { RateLimiter } from './load/rate.limiter.js';
 export { NoQuery } from './no.query.js';
 export { Problem } from './problem.js';

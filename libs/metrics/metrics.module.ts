@@ -7,6 +7,7 @@ import { QueueModule } from '#lib/queue';
 import { RedisModule } from '#lib/redis';
 
 import { ActivityLog } from './activity.log.js';
+import { AdmissionFeed } from './admission.feed.js';
 import { CacheFeed } from './cache.feed.js';
 import { GroundFeed } from './ground.feed.js';
 import { HttpMetrics } from './http.metrics.js';
@@ -26,7 +27,7 @@ import { QueueFeed } from './queue.feed.js';
     QueueModule,
     CacheModule,
   ],
-  providers: [...metricProviders, ActivityLog, HttpMetrics, GroundFeed, LockFeed, QueueFeed, CacheFeed],
+  providers: [...metricProviders, ActivityLog, HttpMetrics, AdmissionFeed, GroundFeed, LockFeed, QueueFeed, CacheFeed],
 })
 export class MetricsModule implements NestModule {
   configure(consumer: MiddlewareConsumer): void {

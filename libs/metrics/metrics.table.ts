@@ -34,6 +34,17 @@ const metricsTable = {
     'Time from the arrival of a request to the end of its answer.',
     ['method', 'route', 'status'],
   ),
+  httpWorking: gauge('sync_http_working_requests', 'Requests at work in this node at the moment.'),
+  httpWaiting: gauge('sync_http_waiting_requests', 'Requests that wait in this node for something at the moment.'),
+  httpRefused: counter(
+    'sync_http_refused_total',
+    'Requests refused before they were read: token (401), scope (403), rate (429), in_flight, waiting, event_loop (503).',
+    ['reason'],
+  ),
+  eventLoopDelay: gauge(
+    'sync_event_loop_delay_seconds',
+    'How late this process gets to what is due, mean of half a second.',
+  ),
 
   redisDuration: seconds('sync_redis_command_duration_seconds', 'Time of a script call from sending to its answer.', [
     'script',
