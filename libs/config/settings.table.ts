@@ -1,46 +1,5 @@
 import { hostname } from 'node:os';
-import { EnvError, makeExactValidator, type ExactValidator } from 'envalid';
-
-/** A whole number of the unit that the setting's name ends in, within bounds that the message names. */
-export function integer(min: number, max: number): ExactValidator<number> {
-  return makeExactValidator((input) => {
-    const value = Number(input);
-    if (!/^\d+$/.test(input) || value < min || value > max) {
-      throw new EnvError(`must be a whole number from ${min} to ${max}, not "${input}"`);
-    }
-    return value;
-  });
-}
-
-/** A string of a form that the message puts into words. */
-export function text(form: RegExp, words: string): ExactValidator<string> {
-  return makeExactValidator((input) => {
-    if (!form.test(input)) throw new EnvError(`must be ${words}, not "${input}"`);
-    return input;
-  });
-}
-
-function oneOf<const Choice extends string>(choices: readonly Choice[]): ExactValidator<Choice> {
-  return makeExactValidator((input) => {
-    const choice = choices.find((known) => known === input);
-    if (choice === undefined) throw new EnvError(`must be one of ${choices.join(', ')}, not "${input}"`);
-    return choice;
-  });
-}
-
-const flag = makeExactValidator((input) => {
-  if (input !== 'true' && input !== 'false') throw new EnvError(`must be true or false, not "${input}"`);
-  return input === 'true';
-});
-
-/** A Redis URL; the message never repeats it, since it may carry a password. */
-export const redisUrl = makeExactValidator((input) => {
-  const url = URL.canParse(input) ? new URL(input) : undefined;
-  if (!url || !/^rediss?:$/.test(url.protocol) || url.hostname === '') {
-    throw new EnvError('must be a URL like redis://host:6379 or rediss://user:password@host:6380/0');
-  }
-  return input;
-});
+import { flag, integer, oneOf, redisUrl, text } from './setting.forms.js';
 
 const port = integer(1, 65_535);
 const positive = integer(1, 1_000_000_000);
