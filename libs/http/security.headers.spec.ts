@@ -29,8 +29,8 @@ it.each([
   }
 });
 
-it('lets the pages under /docs load what the node itself serves', async () => {
-  for (const path of ['/docs', '/docs/swagger-ui.css']) {
+it('lets the pages under /docs and /admin load what the node itself serves', async () => {
+  for (const path of ['/docs', '/docs/swagger-ui.css', '/admin/queues']) {
     expect((await cluster.node(1).get(path)).headers.get('content-security-policy')).toContain("default-src 'self'");
   }
   expect((await cluster.node(1).get('/docsx')).headers.get('content-security-policy')).toContain("default-src 'none'");

@@ -8,7 +8,7 @@ import {
   eventually,
   makeCertificates,
   makeDirectory,
-  reservePort,
+  reservePorts,
   startNode,
   TestNode,
   type Certificates,
@@ -28,7 +28,7 @@ class GuardedRedis {
   ) {}
 
   static async start(): Promise<GuardedRedis> {
-    const port = await reservePort();
+    const port = await reservePorts(1);
     const certificates = makeCertificates();
     const { file, argv0 } = await findRedisServer();
     const config = join(makeDirectory(), 'redis.conf');

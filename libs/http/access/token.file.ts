@@ -1,5 +1,5 @@
 /** What a token can be for. */
-export const SCOPES = ['lock', 'queue', 'cache', 'admin', 'read'] as const;
+const SCOPES = ['lock', 'queue', 'cache', 'admin', 'read'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** A token that is known, under the name by which people speak of it. The token itself is not in it, nor its hash. */
