@@ -1,5 +1,6 @@
 import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
+import { register } from 'prom-client';
 import { CacheModule } from '#lib/cache';
 import { LockModule } from '#lib/lock';
 import { MembershipModule } from '#lib/membership';
@@ -30,6 +31,11 @@ import { QueueFeed } from './queue.feed.js';
   providers: [...metricProviders, ActivityLog, HttpMetrics, AdmissionFeed, GroundFeed, LockFeed, QueueFeed, CacheFeed],
 })
 export class MetricsModule implements NestModule {
+  constructor() {
+    // Gauges of prom-client that end in `_total`, which is for counters; the series by type beside them say the same.
+    for (const what of ['handles', 'requests', 'resources']) register.removeSingleMetric(`nodejs_active_${what}_total`);
+  }
+
   configure(consumer: MiddlewareConsumer): void {
     consumer.apply(HttpMetrics).forRoutes('{/*path}');
   }
