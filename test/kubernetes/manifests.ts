@@ -21,7 +21,7 @@ export interface Manifest {
 }
 
 /** The objects of a text of one or more YAML documents. */
-export function parseManifests(text: string): Manifest[] {
+function parseManifests(text: string): Manifest[] {
   return parseAllDocuments(text).map((document) => {
     const [error] = document.errors;
     if (error) throw error;
