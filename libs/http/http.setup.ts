@@ -31,7 +31,9 @@ export function setUpHttp(app: NestExpressApplication, settings: Settings): void
   app.use(refuseForeignBodies);
   app.use(json({ limit: settings.MAX_BODY_BYTES, strict: false, verify: refuseBrokenText }));
   app.use(app.get(LoadShedder).setWaitersAside);
-  app.getHttpServer().requestTimeout = settings.REQUEST_TIMEOUT_MS;
+  const server = app.getHttpServer();
+  server.requestTimeout = settings.REQUEST_TIMEOUT_MS;
+  server.keepAliveTimeout = settings.KEEP_ALIVE_MS;
   app.useGlobalPipes(new RequestPipe());
   app.useGlobalFilters(new ProblemFilter((path) => methodsOf(app, path)));
 }
