@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { Child } from '#lib/process';
-import { eventually, get, makeDirectory, reservePorts, startCluster } from '../../test/cluster/index.js';
-import { hasPromtool } from './promtool.fixture.js';
+import { eventually, get, makeDirectory, reservePorts, startCluster } from '../cluster/index.js';
+import { hasPromtool } from './promtool.js';
 
 const observability = new URL('../../observability/', import.meta.url);
 
