@@ -83,7 +83,10 @@ describe('npm start', () => {
     expect(launcher.text).toContain(`curl -X POST http://localhost:${launcher.port}/lock/acquire`);
     expect((await launcher.ports()).length).toBe(4);
     launcher.child.kill('SIGINT');
+    // As npm does, which passes on what the terminal has sent to both.
+    launcher.child.kill('SIGINT');
     expect(await launcher.child.exited).toEqual({ code: 0, signal: null });
+    expect(launcher.log.at(-1)).toBe('Stopped.');
     expect(await launcher.ports()).toEqual([]);
   });
 
@@ -132,8 +135,13 @@ describe('npm start', () => {
     process.kill(await launcher.pidOf(3), 'SIGSTOP');
     launcher.child.kill('SIGINT');
     await launcher.says('once more to stop at once');
-    launcher.child.kill('SIGINT');
-    await launcher.child.exited;
+    await eventually(
+      () => {
+        launcher.child.kill('SIGINT');
+        return !launcher.child.running;
+      },
+      { what: 'the launcher to end' },
+    );
     await eventually(async () => (await launcher.ports()).length === 0, { what: 'every process to be gone' });
   });
 
