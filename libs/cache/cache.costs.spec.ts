@@ -43,7 +43,10 @@ async function commands(): Promise<{ scripts: number; messages: number }> {
 }
 
 /** Scripts and messages that Redis ran for `action`, in a moment in which no lease is renewed and nobody had to ask again. */
-async function costOf(prepare: () => Promise<unknown>, action: () => Promise<unknown>): Promise<{ scripts: number; messages: number }> {
+async function costOf(
+  prepare: () => Promise<unknown>,
+  action: () => Promise<unknown>,
+): Promise<{ scripts: number; messages: number }> {
   for (;;) {
     await eventually(() => all.every((node) => node.membership.leaseStands()), { what: 'the leases' });
     await prepare();
@@ -66,12 +69,27 @@ describe('what is asked of Redis', () => {
   it('by a miss: one round trip, and a message to a node that held the line alone', async () => {
     const prepare = () => one.cache.write(key, 1);
     expect(await costOf(prepare, () => two.cache.read(key))).toEqual({ scripts: 1, messages: 1 });
-    expect(await costOf(() => Promise.resolve(), () => three.cache.read(key))).toEqual({ scripts: 1, messages: 0 });
+    expect(
+      await costOf(
+        () => Promise.resolve(),
+        () => three.cache.read(key),
+      ),
+    ).toEqual({ scripts: 1, messages: 0 });
   });
 
   it('by a write of the sole holder, or to a line that nobody holds: one round trip and no message', async () => {
-    expect(await costOf(() => Promise.resolve(), () => one.cache.write(key, 1))).toEqual({ scripts: 1, messages: 0 });
-    expect(await costOf(() => Promise.resolve(), () => one.cache.write(key, 2))).toEqual({ scripts: 1, messages: 0 });
+    expect(
+      await costOf(
+        () => Promise.resolve(),
+        () => one.cache.write(key, 1),
+      ),
+    ).toEqual({ scripts: 1, messages: 0 });
+    expect(
+      await costOf(
+        () => Promise.resolve(),
+        () => one.cache.write(key, 2),
+      ),
+    ).toEqual({ scripts: 1, messages: 0 });
   });
 
   it.each([1, 2, 3])('by a write with %i sharers: its own round trip, then theirs side by side', async (sharers) => {
@@ -93,7 +111,10 @@ describe('what is asked of Redis', () => {
       await one.cache.write(key, 1);
       for (const node of all) await node.cache.read(key);
     };
-    expect(await costOf(prepare, () => four.cache.write(key, 2, { ifVersion: 0 }))).toEqual({ scripts: 1, messages: 0 });
+    expect(await costOf(prepare, () => four.cache.write(key, 2, { ifVersion: 0 }))).toEqual({
+      scripts: 1,
+      messages: 0,
+    });
   });
 
   it('by writes of one node to one line at once: few lists, not one each', async () => {
@@ -106,7 +127,13 @@ describe('what is asked of Redis', () => {
 });
 
 it('the directory takes a bounded number of bytes for a line and for each of its holders', async () => {
-  const size = async () => Number(await one.connections.lease.redis.memory('USAGE', (await one.connections.lease.redis.keys('costs:cache:*:line:size'))[0] ?? ''));
+  const size = async () =>
+    Number(
+      await one.connections.lease.redis.memory(
+        'USAGE',
+        (await one.connections.lease.redis.keys('costs:cache:*:line:size'))[0] ?? '',
+      ),
+    );
   await one.cache.write('size', 1);
   const alone = await size();
   await two.cache.read('size');
@@ -119,7 +146,11 @@ it('the directory takes a bounded number of bytes for a line and for each of its
 it('a million lines stay within the bounds of memory, and need no timers', { timeout: 60_000 }, async () => {
   const MAX_BYTES = 32 * 1024 * 1024;
   const MAX_LINES = 100_000;
-  const settings = readSettings({ REDIS_URL: redis.url, CACHE_MAX_BYTES: String(MAX_BYTES), CACHE_MAX_LINES: String(MAX_LINES) });
+  const settings = readSettings({
+    REDIS_URL: redis.url,
+    CACHE_MAX_BYTES: String(MAX_BYTES),
+    CACHE_MAX_LINES: String(MAX_LINES),
+  });
   const connections = new RedisConnections(settings);
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;

@@ -51,45 +51,59 @@ describe('on a Redis that stays', () => {
   });
 
   it.each(['cache.invalidate', 'cache.result'])('a lost %s only delays a write', async (kind) => {
-    await share('old');
     let lost = 0;
     for (const node of all) node.membership.loses = (of) => of === kind && lost++ < 3;
-    const started = performance.now();
-    expect(await one.cache.write(key, 'new')).toMatchObject({ ok: true });
-    expect(performance.now() - started).toBeLessThan(LEASE_MS);
-    expect(lost).toBeGreaterThan(0);
-    for (const node of all) expect(await value(node)).toBe('new');
+    // On a busy machine the answer of a question that was asked again may be there before the message.
+    await eventually(
+      async () => {
+        await share('old');
+        const started = performance.now();
+        expect(await one.cache.write(key, 'new')).toMatchObject({ ok: true });
+        expect(performance.now() - started).toBeLessThan(LEASE_MS);
+        for (const node of all) expect(await value(node)).toBe('new');
+        return lost > 0;
+      },
+      { what: 'a message to be lost' },
+    );
   });
 
-  it('a stopped sharer delays a write once, by no more than its lease and the fencing of it', { timeout: 15_000 }, async () => {
-    await share('old');
-    two.fallSilent();
-    const started = performance.now();
-    const writing = one.cache.write(key, 'new');
-    // Reads never wait for a round: the old value is the committed one.
-    expect(await value(three)).toBe('old');
-    expect(await writing).toMatchObject({ ok: true });
-    expect(performance.now() - started).toBeLessThan(LEASE_MS + FENCE_AFTER_MS + 500);
-    expect(two.cache.readFromMemory(key)).toBeUndefined();
-    expect(await value(three)).toBe('new');
-    const again = performance.now();
-    await one.cache.write(key, 'newer');
-    expect(performance.now() - again).toBeLessThan(250);
-  });
+  it(
+    'a stopped sharer delays a write once, by no more than its lease and the fencing of it',
+    { timeout: 15_000 },
+    async () => {
+      await share('old');
+      two.fallSilent();
+      const started = performance.now();
+      const writing = one.cache.write(key, 'new');
+      // Reads never wait for a round: the old value is the committed one.
+      expect(await value(three)).toBe('old');
+      expect(await writing).toMatchObject({ ok: true });
+      expect(performance.now() - started).toBeLessThan(LEASE_MS + FENCE_AFTER_MS + 500);
+      expect(two.cache.readFromMemory(key)).toBeUndefined();
+      expect(await value(three)).toBe('new');
+      const again = performance.now();
+      await one.cache.write(key, 'newer');
+      expect(performance.now() - again).toBeLessThan(250);
+    },
+  );
 
-  it('a process that cannot acknowledge loses its lease instead of keeping others waiting', { timeout: 15_000 }, async () => {
-    await share('old');
-    const { epoch } = two.membership;
-    let asked = 0;
-    two.directory.ack = () => {
-      asked += 1;
-      return Promise.reject(new RedisUnavailable('cut off', true));
-    };
-    expect(await one.cache.write(key, 'new')).toMatchObject({ ok: true });
-    expect(asked).toBeGreaterThan(1);
-    await anotherEpoch(two, [epoch]);
-    expect(await value(two)).toBe('new');
-  });
+  it(
+    'a process that cannot acknowledge loses its lease instead of keeping others waiting',
+    { timeout: 15_000 },
+    async () => {
+      await share('old');
+      const { epoch } = two.membership;
+      let asked = 0;
+      two.directory.ack = () => {
+        asked += 1;
+        return Promise.reject(new RedisUnavailable('cut off', true));
+      };
+      expect(await one.cache.write(key, 'new')).toMatchObject({ ok: true });
+      expect(asked).toBeGreaterThan(1);
+      await anotherEpoch(two, [epoch]);
+      expect(await value(two)).toBe('new');
+    },
+  );
 
   it('a write whose node dies is finished by whoever reads', { timeout: 15_000 }, async () => {
     await share('old');

@@ -6,6 +6,7 @@ import { CacheReader } from './cache.reader.js';
 import { CacheService } from './cache.service.js';
 import { CacheWriter } from './cache.writer.js';
 import { Directory } from './directory.client.js';
+import { ExpirySweeper } from './expiry.sweeper.js';
 import { InvalidationSubscriber } from './invalidation.subscriber.js';
 import { LocalLines } from './local.lines.js';
 import { ServerHold } from './server.hold.js';
@@ -30,6 +31,7 @@ export class CacheProcess {
   readonly directory: Directory;
   readonly cache: CacheService;
   readonly subscriber: InvalidationSubscriber;
+  readonly sweeper: ExpirySweeper;
   #silent = false;
 
   constructor(url: string, nodeId: string, prefix: string, env: Record<string, string> = {}) {
@@ -44,6 +46,7 @@ export class CacheProcess {
     const reader = new CacheReader(this.membership, this.lines, this.directory, writer, hold);
     this.subscriber = new InvalidationSubscriber(this.membership, this.lines, this.directory, hold);
     this.cache = new CacheService(this.membership, this.lines, this.directory, reader, writer, hold);
+    this.sweeper = new ExpirySweeper(settings, this.membership, this.directory, writer, hold);
     this.membership.onModuleInit();
   }
 
@@ -72,6 +75,7 @@ export class CacheProcess {
   }
 
   async stop(): Promise<void> {
+    this.sweeper.onModuleDestroy();
     await this.membership.retire();
     await this.connections.close();
   }

@@ -25,7 +25,7 @@ export class Reading {
 
   /** The value, made anew each time: what a caller does to it is seen by nobody else. */
   get value(): unknown {
-    return JSON.parse(this.json);
+    return JSON.parse(this.json) as unknown;
   }
 }
 

@@ -42,7 +42,9 @@ describe('states', () => {
     expect(await seen(three)).toEqual(['M', 25, 'miss']);
     expect(await seen(three)).toEqual(['S', 25, 'hit']);
     expect(await seen(two)).toEqual(['S', 25, 'miss']);
-    await eventually(async () => (await one.cache.read(key))?.state === 'S', { what: 'the former owner to hear of it' });
+    await eventually(async () => (await one.cache.read(key))?.state === 'S', {
+      what: 'the former owner to hear of it',
+    });
     await one.cache.write(key, 26);
     expect(await seen(three)).toEqual(['M', 26, 'miss']);
   });
@@ -52,9 +54,21 @@ describe('states', () => {
     const written = await two.cache.write(key, 'x');
     expect(written.ok).toBe(true);
     const { version: of } = written as { version: number };
-    expect(await one.cache.line(key)).toEqual({ key, version: of, owner: 'node2', busy: false, nodes: { node1: 'I', node2: 'M', node3: 'I' } });
+    expect(await one.cache.line(key)).toEqual({
+      key,
+      version: of,
+      owner: 'node2',
+      busy: false,
+      nodes: { node1: 'I', node2: 'M', node3: 'I' },
+    });
     await one.cache.read(key);
-    expect(await one.cache.line(key)).toEqual({ key, version: of, owner: null, busy: false, nodes: { node1: 'S', node2: 'S', node3: 'I' } });
+    expect(await one.cache.line(key)).toEqual({
+      key,
+      version: of,
+      owner: null,
+      busy: false,
+      nodes: { node1: 'S', node2: 'S', node3: 'I' },
+    });
   });
 
   it('are E for the only reader of a line that nobody held', async () => {
@@ -63,7 +77,9 @@ describe('states', () => {
       await fresh.cache.write(key, 1);
       await fresh.stop();
       // Its epoch is known to be dead as soon as the others have renewed.
-      await eventually(async () => (await one.cache.line(key)).nodes['node4'] === undefined, { what: 'node4 to be gone' });
+      await eventually(async () => (await one.cache.line(key)).nodes['node4'] === undefined, {
+        what: 'node4 to be gone',
+      });
       await eventually(async () => (await one.cache.line(key)).owner === null, { what: 'its ownership to be gone' });
       expect(await seen(one)).toEqual(['E', 1, 'miss']);
       expect(await one.cache.line(key)).toMatchObject({ owner: null, nodes: { node1: 'E', node2: 'I' } });
@@ -77,7 +93,19 @@ describe('states', () => {
 
 describe('writes', () => {
   it('take any JSON value and give it back', async () => {
-    const values = [null, false, 0, -0.5, 1e300, '', '\u0000"\\/ü😀', [], [[null]], {}, JSON.parse('{"__proto__":{"constructor":1}}')];
+    const values = [
+      null,
+      false,
+      0,
+      -0.5,
+      1e300,
+      '',
+      '\u0000"\\/ü😀',
+      [],
+      [[null]],
+      {},
+      JSON.parse('{"__proto__":{"constructor":1}}'),
+    ];
     for (const written of values) {
       await one.cache.write(key, written);
       for (const node of all) expect(JSON.stringify(await value(node))).toBe(JSON.stringify(written));
@@ -94,13 +122,25 @@ describe('writes', () => {
   it('happen only if the version is the one named', async () => {
     const first = (await one.cache.write(key, 1, { ifVersion: 0 })) as { ok: true; version: number };
     expect(first.ok).toBe(true);
-    expect(await two.cache.write(key, 2, { ifVersion: 0 })).toEqual({ ok: false, reason: 'version_conflict', version: first.version });
+    expect(await two.cache.write(key, 2, { ifVersion: 0 })).toEqual({
+      ok: false,
+      reason: 'version_conflict',
+      version: first.version,
+    });
     expect(await two.cache.write(key, 2, { ifVersion: first.version })).toMatchObject({ ok: true });
     const second = await version(one);
     expect(second).toBeGreaterThan(first.version);
-    expect(await three.cache.delete(key, { ifVersion: first.version })).toEqual({ ok: false, reason: 'version_conflict', version: second });
+    expect(await three.cache.delete(key, { ifVersion: first.version })).toEqual({
+      ok: false,
+      reason: 'version_conflict',
+      version: second,
+    });
     expect(await three.cache.delete(key, { ifVersion: second })).toEqual({ ok: true });
-    expect(await one.cache.delete(key, { ifVersion: second })).toEqual({ ok: false, reason: 'version_conflict', version: 0 });
+    expect(await one.cache.delete(key, { ifVersion: second })).toEqual({
+      ok: false,
+      reason: 'version_conflict',
+      version: 0,
+    });
     expect(await one.cache.delete(key)).toEqual({ ok: false, reason: 'not_found' });
   });
 
@@ -130,7 +170,9 @@ describe('writes', () => {
   });
 
   it('of all nodes at once lose no count', async () => {
-    const results = await Promise.all(Array.from({ length: 300 }, (_, i) => [one, two, three][i % 3]?.cache.increment(key)));
+    const results = await Promise.all(
+      Array.from({ length: 300 }, async (_, i) => await [one, two, three][i % 3]?.cache.increment(key)),
+    );
     expect(new Set(results.map((result) => (result as { value: number }).value)).size).toBe(300);
     expect(await value(one)).toBe(300);
   });
@@ -140,12 +182,20 @@ describe('a token of a lock', () => {
   it('keeps out whoever shows a lower one', async () => {
     const fence = (token: number, lock = 'mine') => ({ fence: { lock, token } });
     expect(await one.cache.write(key, 'a', fence(LARGEST - 1))).toMatchObject({ ok: true });
-    expect(await two.cache.write(key, 'b', fence(LARGEST - 2))).toEqual({ ok: false, reason: 'stale_token', token: LARGEST - 1 });
+    expect(await two.cache.write(key, 'b', fence(LARGEST - 2))).toEqual({
+      ok: false,
+      reason: 'stale_token',
+      token: LARGEST - 1,
+    });
     expect(await two.cache.write(key, 'b', { ...fence(3), ifVersion: 1 })).toMatchObject({ reason: 'stale_token' });
     expect(await two.cache.write(key, 'c', fence(LARGEST - 1))).toMatchObject({ ok: true });
     expect(await three.cache.write(key, 'd', fence(1, 'other'))).toMatchObject({ ok: true });
     expect(await one.cache.delete(key, fence(LARGEST))).toEqual({ ok: true });
-    expect(await one.cache.write(key, 'e', fence(LARGEST - 1))).toEqual({ ok: false, reason: 'stale_token', token: LARGEST });
+    expect(await one.cache.write(key, 'e', fence(LARGEST - 1))).toEqual({
+      ok: false,
+      reason: 'stale_token',
+      token: LARGEST,
+    });
     expect(await one.cache.write(key, 'f')).toMatchObject({ ok: true });
     expect(await one.cache.write(key, 'g', fence(5))).toMatchObject({ reason: 'stale_token' });
   });
@@ -163,7 +213,9 @@ describe('a repetition', () => {
   it('on another node gets the first answer', async () => {
     const first = await one.cache.write(key, 'a', again);
     await two.cache.write(key, 'b');
-    expect(await three.cache.write(key, 'c', { ...again, ifVersion: 99, fence: { lock: 'l', token: 1 } })).toEqual(first);
+    expect(await three.cache.write(key, 'c', { ...again, ifVersion: 99, fence: { lock: 'l', token: 1 } })).toEqual(
+      first,
+    );
     expect(await value(three)).toBe('b');
     const counted = await one.cache.increment(`${key} count`, again);
     expect(await two.cache.increment(`${key} count`, again)).toEqual(counted);
@@ -227,6 +279,32 @@ describe('life', () => {
   });
 });
 
+it('values that have ended and that nobody reads are swept out of Redis', async () => {
+  const sweeper = await new CacheProcess(redis.url, 'sweeper', 'swept', { CACHE_SWEEP_MS: '100' }).ready();
+  const other = await new CacheProcess(redis.url, 'other', 'swept').ready();
+  sweeper.sweeper.onModuleInit();
+  try {
+    const names = Array.from({ length: 300 }, (_, i) => `${key} ${i}`);
+    await Promise.all(names.map((name) => other.cache.write(name, 'x'.repeat(1000), { ttlMs: 50 })));
+    await other.cache.write(key, 'stays', { ttlMs: 100_000 });
+    const { redis: admin } = other.connections.lease;
+    await eventually(
+      async () => {
+        const lines = await admin.keys('swept:cache:*:line:*');
+        const left = await Promise.all(lines.map((line) => admin.hexists(line, 'v')));
+        return lines.length === 301 && left.filter((present) => present === 1).length === 1;
+      },
+      { what: 'the values to be gone', timeoutMs: 10_000, everyMs: 100 },
+    );
+    const [tombstone = ''] = (await admin.keys('swept:cache:*:line:*')).filter((line) => line.endsWith(' 7'));
+    expect(await admin.pttl(tombstone)).toBeGreaterThan(0);
+    expect((await admin.keys('swept:cache:*:due')).length).toBe(1);
+    expect(await value(sweeper)).toBe('stays');
+  } finally {
+    await Promise.all([sweeper.stop(), other.stop()]);
+  }
+});
+
 it('a line that is fought over is not cached any more, until it is read', async () => {
   for (let i = 0; i < 20; i += 1) {
     await one.cache.increment(key);
@@ -235,7 +313,10 @@ it('a line that is fought over is not cached any more, until it is read', async 
   expect(await three.cache.line(key)).toMatchObject({ owner: null, nodes: { node1: 'I', node2: 'I', node3: 'I' } });
   expect(await seen(three)).toEqual(['E', 40, 'miss']);
   expect(await seen(three)).toEqual(['E', 40, 'miss']);
-  await eventually(async () => (await three.cache.read(key))?.hit === true, { what: 'it to be cached again', everyMs: 0 });
+  await eventually(async () => (await three.cache.read(key))?.hit === true, {
+    what: 'it to be cached again',
+    everyMs: 0,
+  });
   expect(await seen(three)).toEqual(['E', 40, 'hit']);
 });
 
@@ -252,7 +333,7 @@ it('reads that miss at once share one question', async () => {
 
 it('several lines are read at once, each by itself', async () => {
   const names = Array.from({ length: 1000 }, (_, i) => `${key} ${i}`);
-  await Promise.all(names.map((name, i) => (i % 2 ? one.cache.write(name, i) : undefined)));
+  await Promise.all(names.filter((_, i) => i % 2).map((name) => one.cache.write(name, names.indexOf(name))));
   const readings = await two.cache.readMany([...names, ...names]);
   expect(readings.size).toBe(1000);
   expect(names.map((name) => readings.get(name)?.value)).toEqual(names.map((_, i) => (i % 2 ? i : undefined)));

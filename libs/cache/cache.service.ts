@@ -30,8 +30,16 @@ export interface IncrementOptions {
   readonly requestId?: string | undefined;
 }
 
-export type VersionConflict = { ok: false; reason: 'version_conflict'; version: number };
-export type StaleToken = { ok: false; reason: 'stale_token'; token: number };
+interface VersionConflict {
+  ok: false;
+  reason: 'version_conflict';
+  version: number;
+}
+interface StaleToken {
+  ok: false;
+  reason: 'stale_token';
+  token: number;
+}
 export type Written = { ok: true; version: number } | VersionConflict | StaleToken;
 export type Deleted = { ok: true } | { ok: false; reason: 'not_found' } | VersionConflict | StaleToken;
 export type Incremented = { ok: true; value: number; version: number } | { ok: false; reason: 'not_a_number' };
@@ -176,7 +184,9 @@ function known(number: number | undefined): number {
 }
 
 /** The options that were given. */
-function given<Options extends object>(options: Options): { [Name in keyof Options]?: Exclude<Options[Name], undefined> } {
+function given<Options extends object>(
+  options: Options,
+): { [Name in keyof Options]?: Exclude<Options[Name], undefined> } {
   const present = Object.entries(options).filter(([, value]) => value !== undefined);
   return Object.fromEntries(present) as { [Name in keyof Options]?: Exclude<Options[Name], undefined> };
 }

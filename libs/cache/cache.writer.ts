@@ -93,7 +93,12 @@ export class CacheWriter {
     if (epoch === undefined) throw new RedisUnavailable('this node has no lease', false);
     const started = performance.now();
     const upto = this.lines.lastGrant;
-    const writes = list.map(({ id, change, repeatable }): Write => ({ id, change, repeatable, grant: this.lines.nextGrant() }));
+    const writes = list.map(({ id, change, repeatable }): Write => ({
+      id,
+      change,
+      repeatable,
+      grant: this.lines.nextGrant(),
+    }));
     const grants = writes.map(({ grant }) => grant);
     const open: OpenWrite = { upto, grants, epoch, sentAt: started, open: true };
     this.lines.set(name, startWrite(this.lines.get(name), upto, grants, epoch, started));
@@ -121,7 +126,7 @@ export class CacheWriter {
   /** The others are asked; their answers commit the round. Asks again, later and later, in case a message was lost. */
   async #awaitRound(name: string, queue: WriteQueue, started: number): Promise<void> {
     const deadline = started + this.settings.CACHE_WRITE_TIMEOUT_MS;
-    for (let delay = FIRST_POLL_MS; queue.unsettled !== undefined; delay = Math.min(2 * delay, LAST_POLL_MS)) {
+    for (let delay = FIRST_POLL_MS; ; delay = Math.min(2 * delay, LAST_POLL_MS)) {
       await queue.settledWithin(delay * (0.75 + Math.random() / 2));
       const { unsettled } = queue;
       if (unsettled === undefined) return;

@@ -73,6 +73,11 @@ export class Directory {
     };
   }
 
+  /** Names of a bucket's lines that ended at least so long ago, at most so many. */
+  async due(bucket: number, overMs: number, count: number): Promise<string[]> {
+    return await this.redis.commands.run(scripts.due, [this.#keys.due(bucket)], [overMs, count]);
+  }
+
   #head(name: string): (string | number)[] {
     return [this.#channels, name, this.#hotFrom];
   }

@@ -26,16 +26,37 @@ const epoch = fc.constantFrom(...EPOCHS);
 const grant = fc.integer({ min: 1, max: 6 }).map((n) => GRANT + n);
 const json = fc.oneof(
   fc.json(),
-  fc.constantFrom('1', '-7', '9007199254740991', '9007199254740992', '1.5', '"1"', '{"__proto__":[null]}', '"\\u0000ü/"'),
+  fc.constantFrom(
+    '1',
+    '-7',
+    '9007199254740991',
+    '9007199254740992',
+    '1.5',
+    '"1"',
+    '{"__proto__":[null]}',
+    '"\\u0000ü/"',
+  ),
 );
 const ttlMs = fc.option(fc.constantFrom(1, 1, 100_000), { nil: undefined });
 const ifVersion = fc.option(fc.constantFrom('found', 0, 5), { nil: undefined });
-const lock = fc.oneof(fc.constantFrom('a', 'b'), fc.integer({ min: 0, max: 20 }).map((n) => `lock ${n}`));
-const fence = fc.option(fc.record({ lock, token: fc.integer({ min: 1, max: 4 }).map((n) => GRANT + n) }), { nil: undefined });
+const lock = fc.oneof(
+  fc.constantFrom('a', 'b'),
+  fc.integer({ min: 0, max: 20 }).map((n) => `lock ${n}`),
+);
+const fence = fc.option(fc.record({ lock, token: fc.integer({ min: 1, max: 4 }).map((n) => GRANT + n) }), {
+  nil: undefined,
+});
 const change = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('write'), json, ttlMs, ifVersion, fence }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('delete'), ifVersion, fence }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('increment'), by: fc.constantFrom(1, -3, Number.MAX_SAFE_INTEGER), ttlMs }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('increment'),
+      by: fc.constantFrom(1, -3, Number.MAX_SAFE_INTEGER),
+      ttlMs,
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('expire'), version: fc.constant(1) }) },
 );
 const step = fc.oneof(
@@ -47,10 +68,20 @@ const step = fc.oneof(
       epoch,
       upto: grant,
       snapshot,
-      writes: fc.uniqueArray(fc.record({ id: fc.integer({ min: 1, max: 12 }), repeatable: fc.boolean(), grant, change }), { minLength: 1, maxLength: 3, selector: ({ id }) => id }),
+      writes: fc.uniqueArray(
+        fc.record({ id: fc.integer({ min: 1, max: 12 }), repeatable: fc.boolean(), grant, change }),
+        { minLength: 1, maxLength: 3, selector: ({ id }) => id },
+      ),
     }),
   },
-  { weight: 4, arbitrary: fc.record({ call: fc.constant('ack'), epoch, wrongRound: fc.integer({ min: 0, max: 9 }).map((n) => n === 0) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      call: fc.constant('ack'),
+      epoch,
+      wrongRound: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ call: fc.constant('poll'), id: fc.integer({ min: 0, max: 12 }), snapshot }) },
   { weight: 1, arbitrary: fc.record({ call: fc.constant('wait') }) },
 );
@@ -62,8 +93,11 @@ describe('the scripts do what the protocol says', () => {
   let heard: string[][] = [];
   let names = 0;
   const keys = new CacheKeys(PREFIX);
-  const run = async <Answer>(script: Parameters<typeof connections.lease.run<Answer>>[0], ofKeys: string[], args: (string | number)[]) =>
-    await connections.lease.run(script, ofKeys, args);
+  const run = async <Answer>(
+    script: Parameters<typeof connections.lease.run<Answer>>[0],
+    ofKeys: string[],
+    args: (string | number)[],
+  ) => await connections.lease.run(script, ofKeys, args);
 
   beforeAll(async () => {
     redis = await startRedis();
@@ -112,6 +146,20 @@ describe('the scripts do what the protocol says', () => {
     };
   }
 
+  /** What is there stays; an absent line and its tokens are remembered for a while. */
+  async function expectLife(name: string, { line, fences }: Entry): Promise<void> {
+    const [lineKey, , fencesKey] = keys.of(name);
+    const [ofLine, ofFences] = await Promise.all([
+      connections.lease.redis.pttl(lineKey),
+      connections.lease.redis.pttl(fencesKey),
+    ]);
+    const life = (exists: boolean, pttl: number) =>
+      pttl > 0 ? 'for a while' : pttl === -1 ? 'stays' : exists ? 'lost' : 'none';
+    const due = line.json === undefined ? 'for a while' : 'stays';
+    expect(life(line.version > 0, ofLine)).toBe(line.version > 0 ? due : 'none');
+    expect(life(fences.length > 0, ofFences)).toBe(fences.length > 0 ? due : 'none');
+  }
+
   it('whatever is asked in whatever order', { timeout: 120_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
@@ -131,7 +179,11 @@ describe('the scripts do what the protocol says', () => {
           let answer: unknown;
           if (one.call === 'fill') {
             const request = { ...one, instance: instanceOf(one.epoch) };
-            const answered = await run(scripts.fill, [lineKey], [...head, snapshotText(one.snapshot), one.epoch, request.instance, one.grant, one.cacheable ? '1' : '']);
+            const answered = await run(
+              scripts.fill,
+              [lineKey],
+              [...head, snapshotText(one.snapshot), one.epoch, request.instance, one.grant, one.cacheable ? '1' : ''],
+            );
             answer = parseFill(answered);
             due = fill(expected, request, circumstances(answered[0]));
           } else if (one.call === 'begin') {
@@ -143,7 +195,14 @@ describe('the scripts do what the protocol says', () => {
               change: resolve(write.change as Drawn, expected.line),
             }));
             const request = { ...one, writes, instance: instanceOf(one.epoch) };
-            const [now, ...answers] = await run(scripts.begin, of, [...head, snapshotText(one.snapshot), one.epoch, request.instance, one.upto, ...writes.flatMap(writeArguments)]);
+            const [now, ...answers] = await run(scripts.begin, of, [
+              ...head,
+              snapshotText(one.snapshot),
+              one.epoch,
+              request.instance,
+              one.upto,
+              ...writes.flatMap(writeArguments),
+            ]);
             answer = answers.map((fields, index) => parseWrite(writes[index]?.id ?? '', fields));
             due = begin(expected, request, circumstances(now));
           } else if (one.call === 'ack') {
@@ -163,29 +222,43 @@ describe('the scripts do what the protocol says', () => {
           });
           expected = due.entry;
           expect(sorted(await entry(name, ids))).toEqual(sorted(expected));
+          await expectLife(name, expected);
+          const ends = await connections.lease.redis.zscore(keys.of(name)[3], name);
+          expect(ends === null ? undefined : Number(ends)).toBe(expected.line.expiresAt);
         }
       }),
-      { numRuns: Number(process.env['PROPERTY_RUNS'] ?? 150), ...(process.env['PROPERTY_SEED'] !== undefined && { seed: Number(process.env['PROPERTY_SEED']) }) },
+      {
+        numRuns: Number(process.env['PROPERTY_RUNS'] ?? 150),
+        ...(process.env['PROPERTY_SEED'] !== undefined && { seed: Number(process.env['PROPERTY_SEED']) }),
+      },
     );
   });
 });
 
-type Drawn = Change | (Omit<Extract<Change, { kind: 'write' | 'delete' }>, 'ifVersion'> & { ifVersion?: number | 'found' | undefined });
+type Drawn =
+  | Change
+  | (Omit<Extract<Change, { kind: 'write' | 'delete' }>, 'ifVersion'> & { ifVersion?: number | 'found' | undefined });
 
 /** Puts in the version that is there, and leaves out what is undefined. */
 function resolve(drawn: Drawn, line: Line): Change {
   const given = Object.entries(drawn).filter(([, value]) => value !== undefined);
   const found = line.json === undefined ? 0 : line.version;
-  return Object.fromEntries(given.map(([name, value]) => [name, value === 'found' ? found : value])) as unknown as Change;
+  return Object.fromEntries(
+    given.map(([name, value]) => [name, value === 'found' ? found : value]),
+  ) as unknown as Change;
 }
 
 function snapshotText({ counter, living }: Snapshot): string {
   return [counter, ...living.map((one) => `${one}:${instanceOf(one)}`)].join(' ');
 }
 
-function parseMessage([to = '', kind = '', name = '', ...fields]: readonly string[], expectedName: string): DirectoryMessage {
+function parseMessage(
+  [to = '', kind = '', name = '', ...fields]: readonly string[],
+  expectedName: string,
+): DirectoryMessage {
   expect(name).toBe(expectedName);
-  if (kind === messageKinds.invalidate) return { kind: 'invalidate', to, round: Number(fields[0]), epoch: Number(fields[1]) };
+  if (kind === messageKinds.invalidate)
+    return { kind: 'invalidate', to, round: Number(fields[0]), epoch: Number(fields[1]) };
   if (kind === messageKinds.shared) return { kind: 'shared', to, version: Number(fields[0]) };
   const [id = '', ...result] = fields;
   return { kind: 'result', to, result: parseResult(id, result) };
@@ -215,7 +288,20 @@ function parseLine(hash: Record<string, string>): Line {
 }
 
 function parsePending(fields: readonly string[]): Line['pending'][number] {
-  const [id = '', held, repeatable, kind, text = '', ttl, version, ofLock = '', token, of, instance = '', ...recipients] = fields;
+  const [
+    id = '',
+    held,
+    repeatable,
+    kind,
+    text = '',
+    ttl,
+    version,
+    ofLock = '',
+    token,
+    of,
+    instance = '',
+    ...recipients
+  ] = fields;
   const limits = {
     ...(version !== '' && { ifVersion: Number(version) }),
     ...(ofLock !== '' && { fence: { lock: ofLock, token: Number(token) } }),
@@ -229,7 +315,15 @@ function parsePending(fields: readonly string[]): Line['pending'][number] {
   };
   const changed = changes[kind ?? ''];
   if (!changed) throw new Error(`no such change: ${kind ?? ''}`);
-  return { id, grant: Number(held), repeatable: repeatable === '1', change: changed, epoch: Number(of), instance, recipients };
+  return {
+    id,
+    grant: Number(held),
+    repeatable: repeatable === '1',
+    change: changed,
+    epoch: Number(of),
+    instance,
+    recipients,
+  };
 }
 
 /** In Redis neither tokens nor results have an order. */

@@ -86,7 +86,14 @@ export function fill(entry: Entry, request: FillRequest, { nowMicros, hotFrom }:
   const heat = Math.max(line.heat - 1, 0);
   const found = stateOf(live, line.owner);
   const expiresInMs = remainingMs(line, nowMicros);
-  const value = { kind: 'value', json: line.json, version: line.version, found, roundOpen, ...(expiresInMs !== undefined && { expiresInMs }) } as const;
+  const value = {
+    kind: 'value',
+    json: line.json,
+    version: line.version,
+    found,
+    roundOpen,
+    ...(expiresInMs !== undefined && { expiresInMs }),
+  } as const;
   if (roundOpen || !request.cacheable || heat >= hotFrom) {
     return { entry: { ...entry, line: { ...line, heat } }, answer: value, messages: [] };
   }
@@ -147,7 +154,10 @@ export function begin(entry: Entry, request: BeginRequest, circumstances: Circum
 
   if (fresh.length === 0) return { entry: known, answer: inOrder(), messages: [] };
   if (pending.length > 0) {
-    const appended = { ...known, line: withHolders({ ...known.line, pending: [...pending, ...fresh] }, holders, known.line.owner) };
+    const appended = {
+      ...known,
+      line: withHolders({ ...known.line, pending: [...pending, ...fresh] }, holders, known.line.owner),
+    };
     if (holders.length > 0) return { entry: appended, answer: inOrder(), messages: invalidations(appended.line) };
     const committed = commit(appended, circumstances);
     settle(fresh, committed.told);
@@ -193,12 +203,17 @@ export function poll(entry: Entry, request: PollRequest, circumstances: Circumst
 }
 
 /** The state of a line with these holders in the whole system; `E` also where nobody holds it. */
-export function stateOf(holders: readonly Registration[], owner: number | undefined): LineState {
+function stateOf(holders: readonly Registration[], owner: number | undefined): LineState {
   if (holders.length > 1) return 'S';
   return holders[0] !== undefined && holders[0].epoch === owner ? 'M' : 'E';
 }
 
-function moveOn(entry: Entry, holders: readonly Registration[], circumstances: Circumstances, again: boolean): Step<undefined> {
+function moveOn(
+  entry: Entry,
+  holders: readonly Registration[],
+  circumstances: Circumstances,
+  again: boolean,
+): Step<undefined> {
   const moved = { ...entry, line: withHolders(entry.line, holders, entry.line.owner) };
   if (holders.length > 0) return { entry: moved, answer: undefined, messages: again ? invalidations(moved.line) : [] };
   const committed = commit(moved, circumstances);
@@ -208,7 +223,12 @@ function moveOn(entry: Entry, holders: readonly Registration[], circumstances: C
 /** COMMIT of a round that nobody is awaited in. Keeps every result, since its messages may be lost. */
 function commit(entry: Entry, circumstances: Circumstances): { entry: Entry; told: readonly WriteResult[] } {
   const { pending, ...line } = entry.line;
-  const { entry: next, told } = commitAtOnce({ ...entry, line: { ...line, pending: [] } }, pending, circumstances, true);
+  const { entry: next, told } = commitAtOnce(
+    { ...entry, line: { ...line, pending: [] } },
+    pending,
+    circumstances,
+    true,
+  );
   const stored = pending.map((write, index): StoredResult => {
     const outcome: Outcome = told[index]?.outcome ?? { code: 'changed' };
     return { id: write.id, outcome, replayed: write.repeatable && outcome.code === 'ok' };
@@ -225,17 +245,28 @@ function commitAtOnce(
   afterRound = false,
 ): { entry: Entry; told: readonly WriteResult[] } {
   const { entry: applied, outcomes, last, changed } = applyWrites(entry, writes, nowMicros);
-  const untold = writes.map((write, index): WriteResult => ({ id: write.id, outcome: outcomes[index] ?? { code: 'changed' } }));
+  const untold = writes.map((write, index): WriteResult => ({
+    id: write.id,
+    outcome: outcomes[index] ?? { code: 'changed' },
+  }));
   if (!changed && !afterRound) return { entry, told: untold };
   const fought = last && entry.line.lastWriter !== undefined && entry.line.lastWriter !== last.instance;
   const heat = fought ? Math.min(applied.line.heat + 1, 2 * hotFrom) : applied.line.heat;
   const owner = last && applied.line.json !== undefined && heat < hotFrom ? last : undefined;
   const holders = owner ? [{ epoch: owner.epoch, grant: owner.grant, instance: owner.instance }] : [];
-  const line = withHolders({ ...applied.line, heat, ...(last && { lastWriter: last.instance }) }, holders, owner?.epoch);
+  const line = withHolders(
+    { ...applied.line, heat, ...(last && { lastWriter: last.instance }) },
+    holders,
+    owner?.epoch,
+  );
   const expiresInMs = remainingMs(line, nowMicros);
   const told = untold.map((result, index) =>
     owner && writes[index] === owner
-      ? { ...result, holder: { epoch: owner.epoch, grant: owner.grant }, ...(expiresInMs !== undefined && { expiresInMs }) }
+      ? {
+          ...result,
+          holder: { epoch: owner.epoch, grant: owner.grant },
+          ...(expiresInMs !== undefined && { expiresInMs }),
+        }
       : result,
   );
   const kept = writes.flatMap((write, index): StoredResult[] => {

@@ -10,11 +10,12 @@ type Answered = [nowMicros: string, ...string[]];
 /** The directory's scripts; what each takes and answers stands at its head. */
 export const scripts = {
   fill: load<Answered>('fill-1'),
-  begin: load<[nowMicros: string, ...string[][]]>('begin-3'),
-  beginDelete: load<[nowMicros: string, ...string[][]]>('begin-delete-3'),
-  ack: load<Answered>('ack-3'),
-  poll: load<Answered>('poll-3'),
+  begin: load<[nowMicros: string, ...string[][]]>('begin-4'),
+  beginDelete: load<[nowMicros: string, ...string[][]]>('begin-delete-4'),
+  ack: load<Answered>('ack-4'),
+  poll: load<Answered>('poll-4'),
   inspect: load<string[]>('inspect-1'),
+  due: load<string[]>('due-1'),
 };
 
 /** Kinds of the messages that scripts publish; their fields are name, then as {@link parseResult} and the like take them. */
@@ -62,7 +63,10 @@ export function parseWrite(id: string, [kind, ...fields]: readonly string[]): Wr
 }
 
 /** @param fields code, version, number, epoch, grant, expiresInMs; empty where there is none */
-export function parseResult(id: string, [code, version, number, epoch, grant, expiresInMs]: readonly string[]): WriteResult {
+export function parseResult(
+  id: string,
+  [code, version, number, epoch, grant, expiresInMs]: readonly string[],
+): WriteResult {
   const outcome: Outcome = {
     code: code as OutcomeCode,
     ...(version !== '' && { version: Number(version) }),

@@ -1,4 +1,5 @@
 export type { CacheEvents, CopyState } from './cache.events.js';
+export { GRACE_OVER } from './cache.keys.js';
 export { CacheModule } from './cache.module.js';
 export { Reading } from './cache.reader.js';
 export {

@@ -20,7 +20,7 @@ export function nextNumber(last: number, nowMicros: number): number {
 }
 
 /** The line without its value, and nothing else changed; only a commit may do this. */
-export function withoutValue(line: Line, nowMicros: number): Line {
+function withoutValue(line: Line, nowMicros: number): Line {
   const { json: _json, expiresAt: _expiresAt, ...rest } = line;
   return { ...rest, version: nextNumber(line.version, nowMicros) };
 }

@@ -76,13 +76,7 @@ export interface Entry {
 }
 
 export type OutcomeCode =
-  | 'ok'
-  | 'version_conflict'
-  | 'stale_token'
-  | 'not_found'
-  | 'not_a_number'
-  | 'too_many_fences'
-  | 'changed';
+  'ok' | 'version_conflict' | 'stale_token' | 'not_found' | 'not_a_number' | 'too_many_fences' | 'changed';
 
 /** How a write ended. Only `ok` changed anything. */
 export interface Outcome {

@@ -60,7 +60,12 @@ export function joinableFill(line: NodeLine, leaseStands: boolean): Fill | undef
 }
 
 /** A read that misses sends FILL. While a write of this node is under way, nothing may be kept. */
-export function startFill(line: NodeLine, grant: number, epoch: number, sentAt: number): { line: NodeLine; fill: Fill } {
+export function startFill(
+  line: NodeLine,
+  grant: number,
+  epoch: number,
+  sentAt: number,
+): { line: NodeLine; fill: Fill } {
   const cacheable = line.write === undefined;
   const fill = { grant, epoch, sentAt, cacheable, open: cacheable };
   return { line: { ...line, fills: [...line.fills, fill] }, fill };
@@ -102,7 +107,13 @@ export function dropped({ fills, write }: NodeLine): NodeLine {
  * @param upto the counter of grants at this moment
  * @param grants larger ones, one per write of the list
  */
-export function startWrite(line: NodeLine, upto: number, grants: readonly number[], epoch: number, sentAt: number): NodeLine {
+export function startWrite(
+  line: NodeLine,
+  upto: number,
+  grants: readonly number[],
+  epoch: number,
+  sentAt: number,
+): NodeLine {
   return { ...dropped(line), write: { upto, grants, epoch, sentAt, open: true } };
 }
 

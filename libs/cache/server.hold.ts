@@ -50,7 +50,9 @@ export class ServerHold {
       let timer: NodeJS.Timeout | undefined;
       const over = new Promise<void>((resolve) => this.#waiting.push(resolve));
       const timeout = new Promise<typeof timedOut>((resolve) => {
-        timer = setTimeout(() => { resolve(timedOut); }, this.settings.REDIS_TIMEOUT_MS);
+        timer = setTimeout(() => {
+          resolve(timedOut);
+        }, this.settings.REDIS_TIMEOUT_MS);
       });
       const first = await Promise.race([over, timeout]);
       clearTimeout(timer);

@@ -46,7 +46,8 @@ export class WriteQueue {
     const same = (one: Waiting) => one.id === id;
     const known = repeatable ? (this.#underWay.find(same) ?? this.#waiting.find(same)) : undefined;
     if (known) return known;
-    if (this.#waiting.length >= this.maxWaiting) throw new RedisUnavailable('too many writes wait for this line', false);
+    if (this.#waiting.length >= this.maxWaiting)
+      throw new RedisUnavailable('too many writes wait for this line', false);
     const { promise, resolve, reject } = Promise.withResolvers<Ended>();
     const write = { id, change, repeatable, since: performance.now(), ended: promise, resolve, reject };
     this.#waiting.push(write);

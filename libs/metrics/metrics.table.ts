@@ -27,13 +27,24 @@ function seconds(name: string, help: string, labelNames: string[] = []): Declare
  * Every metric of a node. Base units, prefix `sync_`; no name of a lock, key or owner is ever a label, and names of
  * queues only up to QUEUE_METRICS_MAX.
  */
-const metricsTable = {
+export const metricsTable = {
   buildInfo: gauge('sync_build_info', 'Version of this node; always 1.', ['node', 'version']),
 
   httpDuration: seconds(
     'sync_http_request_duration_seconds',
     'Time from the arrival of a request to the end of its answer.',
     ['method', 'route', 'status'],
+  ),
+  httpWorking: gauge('sync_http_working_requests', 'Requests at work in this node at the moment.'),
+  httpWaiting: gauge('sync_http_waiting_requests', 'Requests that wait in this node for something at the moment.'),
+  httpRefused: counter(
+    'sync_http_refused_total',
+    'Requests refused before they were read: token (401), scope (403), rate (429), in_flight, waiting, event_loop (503).',
+    ['reason'],
+  ),
+  eventLoopDelay: gauge(
+    'sync_event_loop_delay_seconds',
+    'How late this process gets to what is due, mean of half a second.',
   ),
 
   redisDuration: seconds('sync_redis_command_duration_seconds', 'Time of a script call from sending to its answer.', [

@@ -19,7 +19,9 @@ function built(...faults: string[]) {
 
 function expectLinearizable(history: History): void {
   const { verdict, report } = judgeAll(history);
-  console.log(`seed ${history.seed}: ${history.operations} operations, ${history.unclear} unclear, ${history.hits} hits`);
+  console.log(
+    `seed ${history.seed}: ${history.operations} operations, ${history.unclear} unclear, ${history.hits} hits`,
+  );
   expect(report).toBe('');
   expect(verdict).toBe('linearizable');
   expect(history.operations).toBeGreaterThan(200);
@@ -35,25 +37,53 @@ describe('histories over three nodes are linearizable', { timeout: 60_000 }, () 
 
   it('with nodes that are killed and started again', async () => {
     await using cluster = await startCluster({ nodes: 3, env: SMALL });
-    const history = await record({ cluster, seed: SEED, keys, durationMs: DURATION_MS, lives: true, faults: killing(cluster) });
+    const history = await record({
+      cluster,
+      seed: SEED,
+      keys,
+      durationMs: DURATION_MS,
+      lives: true,
+      faults: killing(cluster),
+    });
     expectLinearizable(history);
   });
 
   it('with nodes that are stopped for longer than their lease', async () => {
     await using cluster = await startCluster({ nodes: 3, env: { LOG_LEVEL: 'warn' } });
-    const history = await record({ cluster, seed: SEED, keys, durationMs: 3 * DURATION_MS, patienceMs: 300, faults: pausing(cluster) });
+    const history = await record({
+      cluster,
+      seed: SEED,
+      keys,
+      durationMs: 3 * DURATION_MS,
+      patienceMs: 300,
+      faults: pausing(cluster),
+    });
     expectLinearizable(history);
   });
 
   it('with connections that are cut and scripts that are forgotten', async () => {
     await using cluster = await startCluster({ nodes: 3, env: SMALL });
-    const history = await record({ cluster, seed: SEED, keys, durationMs: DURATION_MS, lives: true, faults: cutting(cluster) });
+    const history = await record({
+      cluster,
+      seed: SEED,
+      keys,
+      durationMs: DURATION_MS,
+      lives: true,
+      faults: cutting(cluster),
+    });
     expectLinearizable(history);
   });
 
   it('with a Redis that is killed and comes back whole', async () => {
     await using cluster = await startCluster({ nodes: 3, env: { LOG_LEVEL: 'error' } });
-    const history = await record({ cluster, seed: SEED, keys, durationMs: DURATION_MS, lives: true, faults: restarting(cluster) });
+    const history = await record({
+      cluster,
+      seed: SEED,
+      keys,
+      durationMs: DURATION_MS,
+      lives: true,
+      faults: restarting(cluster),
+    });
     expectLinearizable(history);
   });
 });
@@ -76,11 +106,15 @@ describe('a known fault is caught', { timeout: 60_000 }, () => {
   });
 });
 
-it('a node that was stopped for longer than its lease answers nothing old, not even at once', { timeout: 30_000 }, async () => {
-  await using cluster = await startCluster({ nodes: 2, env: built('deaf') });
-  // Without a lease it refuses.
-  await expect(readAfterPause(cluster)).rejects.toThrow('503');
-});
+it(
+  'a node that was stopped for longer than its lease answers nothing old, not even at once',
+  { timeout: 30_000 },
+  async () => {
+    await using cluster = await startCluster({ nodes: 2, env: built('deaf') });
+    // Without a lease it refuses.
+    await expect(readAfterPause(cluster)).rejects.toThrow('503');
+  },
+);
 
 /** A node with a copy is stopped; another writes, then the stopped one is asked and goes on. */
 async function readAfterPause(cluster: TestCluster): Promise<History> {
@@ -116,7 +150,9 @@ function cutting({ redis }: TestCluster) {
     const admin = new Redis(redis.url);
     while (!signal.aborted) {
       await pause(100 + chance.below(200));
-      const clients = String(await admin.client('LIST')).split('\n').filter((line) => line.includes('name=sync:'));
+      const clients = String(await admin.client('LIST'))
+        .split('\n')
+        .filter((line) => line.includes('name=sync:'));
       const id = /id=(\d+)/.exec(chance.of(clients.length > 0 ? clients : ['']))?.[1];
       if (id !== undefined) await admin.client('KILL', 'ID', id);
       if (chance.next() < 0.3) await admin.script('FLUSH');

@@ -3,7 +3,13 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Answer, JsonObject, TestCluster, TestNode } from '../cluster/index.js';
 import { judge, shortest, type Verdict } from '../linearizability/checker.js';
-import { lineModel, wroteWhatItSaw, type LineInput, type LineOperation, type LineOutput } from '../linearizability/line.model.js';
+import {
+  lineModel,
+  wroteWhatItSaw,
+  type LineInput,
+  type LineOperation,
+  type LineOutput,
+} from '../linearizability/line.model.js';
 
 /** Numbers from a seed: the same seed asks the same things in the same order. */
 export class Chance {
@@ -67,7 +73,13 @@ export async function record(options: WorkloadOptions): Promise<History> {
   stop.abort();
   await trouble;
   const all = [...byKey.values()].flat();
-  return { seed, byKey, operations: all.length, unclear: all.filter(({ output }) => !output).length, hits: counts.hits };
+  return {
+    seed,
+    byKey,
+    operations: all.length,
+    unclear: all.filter(({ output }) => !output).length,
+    hits: counts.hits,
+  };
 }
 
 /** @returns for each line what the judge says; where it is not linearizable, with the least that shows it */
@@ -76,8 +88,10 @@ export function judgeAll({ byKey, seed }: History): { verdict: Verdict; report: 
     const verdict = judge(operations, lineModel);
     if (verdict === 'linearizable') continue;
     const least = verdict === 'not linearizable' ? shortest(operations, lineModel, wroteWhatItSaw) : [];
-    const lines = least.map(({ client, invoked, completed, input, output }) =>
-      `  ${invoked.toFixed(1)}..${completed.toFixed(1)} client ${client}: ${JSON.stringify(input)} -> ${JSON.stringify(output)}`);
+    const lines = least.map(
+      ({ client, invoked, completed, input, output }) =>
+        `  ${invoked.toFixed(1)}..${completed.toFixed(1)} client ${client}: ${JSON.stringify(input)} -> ${JSON.stringify(output)}`,
+    );
     return { verdict, report: [`seed ${seed}, line ${key}: ${verdict}`, ...lines].join('\n') };
   }
   return { verdict: 'linearizable', report: '' };
@@ -156,7 +170,8 @@ class Client {
     const input = this.#draw();
     const node = chance.of(this.options.cluster.nodes);
     // Mutations that can be repeated are, on any node, until the answer is clear.
-    const requestId = input.kind !== 'read' && chance.next() < 0.5 ? `${this.options.seed}-${this.number}-${this.#values}` : undefined;
+    const requestId =
+      input.kind !== 'read' && chance.next() < 0.5 ? `${this.options.seed}-${this.number}-${this.#values}` : undefined;
     const invoked = performance.now();
     let output: LineOutput | 'nothing' | undefined;
     let unclear = false;
@@ -174,7 +189,13 @@ class Client {
       return;
     }
     if (clear?.kind === 'found' || clear?.kind === 'written') this.#lastVersion = clear.version;
-    this.byKey.get(key)?.push({ client: this.number, invoked, completed: clear ? completed : Infinity, input, output: clear });
+    const operations = this.byKey.get(key);
+    if (clear) operations?.push({ client: this.number, invoked, completed, input, output: clear });
+    // An answer that changed nothing is not remembered for repetitions: an earlier attempt without an answer may still
+    // be on its way (to a node that is paused, say), and find the line as it would have it.
+    if (!clear || (unclear && clear.kind !== 'written' && clear.kind !== 'deleted')) {
+      operations?.push({ client: this.number, invoked, completed: Infinity, input, output: undefined });
+    }
   }
 
   #draw(): LineInput {
@@ -190,7 +211,12 @@ class Client {
   }
 
   /** @returns undefined: no clear answer; nothing: certainly not done */
-  async #call(node: TestNode, key: string, input: LineInput, requestId: string | undefined): Promise<LineOutput | 'nothing' | undefined> {
+  async #call(
+    node: TestNode,
+    key: string,
+    input: LineInput,
+    requestId: string | undefined,
+  ): Promise<LineOutput | 'nothing' | undefined> {
     const options = { signal: AbortSignal.timeout(this.options.patienceMs ?? 1000) };
     const repeat = requestId !== undefined && { requestId };
     let answer: Answer;
@@ -200,7 +226,8 @@ class Client {
         const { json, ifVersion, ttlMs } = input;
         const limits = { ...(ifVersion !== undefined && { ifVersion }), ...(ttlMs !== undefined && { ttlMs }) };
         answer = await node.post('/cache/write', { key, value: Number(json), ...limits, ...repeat }, options);
-      } else if (input.kind === 'increment') answer = await node.post('/cache/increment', { key, by: input.by, ...repeat }, options);
+      } else if (input.kind === 'increment')
+        answer = await node.post('/cache/increment', { key, by: input.by, ...repeat }, options);
       else answer = await node.post('/cache/delete', { key, ...repeat }, options);
     } catch {
       return undefined;
@@ -217,7 +244,8 @@ function outputOf(input: LineInput, body: JsonObject, version: number): LineOutp
   if (reason === 'not_found' || reason === 'not_a_number') return { kind: reason };
   if (reason === 'version_conflict') return { kind: reason, version: Number(body['version']) };
   if (body['ok'] !== true) throw new Error(`an answer that nobody knows: ${JSON.stringify(body)}`);
-  if (input.kind === 'read') return { kind: 'found', json: JSON.stringify((body['value'] as JsonObject)['value']), version };
+  if (input.kind === 'read')
+    return { kind: 'found', json: JSON.stringify((body['value'] as JsonObject)['value']), version };
   if (input.kind === 'delete') return { kind: 'deleted' };
   const written = { kind: 'written', version: Number(body['version']) } as const;
   return input.kind === 'increment' ? { ...written, json: JSON.stringify(body['value']) } : written;

@@ -92,7 +92,8 @@ export function shortest<State, Input, Output>(
   model: Model<State, Input, Output>,
   concerns: (one: Operation<Input, Output>, wrong: Operation<Input, Output>) => boolean,
 ): readonly Operation<Input, Output>[] {
-  const says = (verdict: Verdict, some: readonly Operation<Input, Output>[]) => judge(some, model, 2_000_000) === verdict;
+  const says = (verdict: Verdict, some: readonly Operation<Input, Output>[]) =>
+    judge(some, model, 2_000_000) === verdict;
   const byEnd = [...history].sort((a, b) => a.completed - b.completed);
   const upTo = (count: number) => {
     const end = byEnd[count - 1]?.completed ?? 0;
@@ -120,16 +121,28 @@ export function shortest<State, Input, Output>(
   return kept.sort((a, b) => a.invoked - b.invoked);
 }
 
-function stepAll<State, Input, Output>(model: Model<State, Input, Output>, states: readonly State[], operation: Operation<Input, Output>): readonly State[] {
+function stepAll<State, Input, Output>(
+  model: Model<State, Input, Output>,
+  states: readonly State[],
+  operation: Operation<Input, Output>,
+): readonly State[] {
   const after = new Map<string, State>();
   for (const state of states) for (const next of model.step(state, operation)) after.set(model.key(next), next);
   return [...after].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, state]) => state);
 }
 
 /** Invocations and completions in the order of time, behind a head without an operation. */
-function timeline<Input, Output>(history: readonly Operation<Input, Output>[]): { next: Entry<Input, Output> | undefined } {
+function timeline<Input, Output>(
+  history: readonly Operation<Input, Output>[],
+): { next: Entry<Input, Output> | undefined } {
   const events = history.flatMap((operation, index) => {
-    const completion: Entry<Input, Output> = { operation, index, completion: undefined, previous: undefined, next: undefined };
+    const completion: Entry<Input, Output> = {
+      operation,
+      index,
+      completion: undefined,
+      previous: undefined,
+      next: undefined,
+    };
     const invocation: Entry<Input, Output> = { ...completion, completion };
     return [
       { at: operation.invoked, order: 0, entry: invocation },

@@ -40,7 +40,8 @@ const SLACK_MS = 20;
 export const lineModel: Model<LineState, LineInput, LineOutput> = {
   initial: { value: undefined, lastVersion: 0 },
   step: (state, operation) => possible(state, operation).flatMap((before) => apply(before, operation)),
-  key: ({ value, lastVersion }) => `${lastVersion} ${value ? `${value.version ?? '?'} ${value.endsBy} ${value.json}` : ''}`,
+  key: ({ value, lastVersion }) =>
+    `${lastVersion} ${value ? `${value.version ?? '?'} ${value.endsBy} ${value.json}` : ''}`,
 };
 
 /** Whether the one operation wrote what the other saw. */

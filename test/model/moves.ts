@@ -1,5 +1,5 @@
 import type { Change, DirectoryMessage, Snapshot } from '../../libs/cache/line.types.js';
-import type { Step } from '../../libs/cache/directory.protocol.js';
+import { isDead, type Step } from '../../libs/cache/directory.protocol.js';
 import {
   EMPTY_REDIS,
   instanceOf,
@@ -91,13 +91,23 @@ export function movesOf(world: World, scope: Scope, protocol: Protocol): Move[] 
         add(`join ${n}`, withProcess(world, n, { readers }));
       }
       const mayFill = open || (connected && !rule('gate of FILL'));
-      if (room && !line.fills.some((fill) => fill.open) && mayFill && line.fills.length < 2 && used < scope.grants && !(scope.oneSided && n === 1)) {
+      if (
+        room &&
+        !line.fills.some((fill) => fill.open) &&
+        mayFill &&
+        line.fills.length < 2 &&
+        used < scope.grants &&
+        !(scope.oneSided && n === 1)
+      ) {
         const grant = process.grants + 1;
         const { line: next, fill } = protocol.startFill(line, grant, process.epoch, 0);
         const reads = [...process.readers, { grant, committed: version, joined: -1 }];
         const sent = withProcess(world, n, { grants: grant, line: next, readers: reads });
         const { epoch, cacheable } = fill;
-        add(`fill ${n}`, { ...sent, net: [...world.net, { to: 'redis', from: n, kind: 'fill', grant, epoch, cacheable }] });
+        add(`fill ${n}`, {
+          ...sent,
+          net: [...world.net, { to: 'redis', from: n, kind: 'fill', grant, epoch, cacheable }],
+        });
       }
     }
     const change = scope.changes[world.writes];
@@ -108,13 +118,18 @@ export function movesOf(world: World, scope: Scope, protocol: Protocol): Move[] 
       const sent = withProcess({ ...world, writes: world.writes + 1 }, n, { grants: grant, line: begun });
       const { epoch, upto } = begun.write ?? { epoch: 0, upto: 0 };
       const json = change.kind === 'write' ? change.json : '';
-      add(`write ${n}`, { ...sent, net: [...world.net, { to: 'redis', from: n, kind: 'begin', id, json, change, grant, epoch, upto }] });
+      add(`write ${n}`, {
+        ...sent,
+        net: [...world.net, { to: 'redis', from: n, kind: 'begin', id, json, change, grant, epoch, upto }],
+      });
     }
     if (scope.lease && !spared) {
       if (process.leaseStands) add(`lease of ${n} runs out`, lapse(world, n));
-      else if (connected && process.epochs < (scope.epochs ?? 2)) add(`new epoch ${n}`, newEpoch(world, n, protocol, rule('retirement')));
+      else if (connected && process.epochs < (scope.epochs ?? 2))
+        add(`new epoch ${n}`, newEpoch(world, n, protocol, rule('retirement')));
     }
-    if (scope.giveUp && line.write) add(`give up write ${n}`, withProcess(world, n, { line: protocol.writeEnded(line) }));
+    if (scope.giveUp && line.write)
+      add(`give up write ${n}`, withProcess(world, n, { line: protocol.writeEnded(line) }));
     if (scope.giveUp && line.fills.length > 0) {
       const ended = line.fills.reduce((rest, { grant }) => protocol.fillEnded(rest, grant), line);
       add(`give up fills ${n}`, withProcess(world, n, { line: ended, readers: [] }));
@@ -124,14 +139,28 @@ export function movesOf(world: World, scope: Scope, protocol: Protocol): Move[] 
       add(`evict ${n}`, withProcess(world, n, { line: rest }));
     }
     if (scope.kill && !spared && world.clock > 1) {
-      add(`kill ${n}`, { ...withProcess(world, n, { ...gone, up: false, leaseStands: false, silent: true }), net: requestsOnly(world.net, n) });
+      add(`kill ${n}`, {
+        ...withProcess(world, n, { ...gone, up: false, leaseStands: false, silent: true }),
+        net: requestsOnly(world.net, n),
+      });
     }
     if (!connected) {
-      const learnt = { ...newEpoch(world, n, protocol, true), net: world.net.filter((m) => m.to !== n || !['filled', 'result'].includes(m.kind)) };
+      const learnt = {
+        ...newEpoch(world, n, protocol, true),
+        net: world.net.filter((m) => m.to !== n || !['filled', 'result'].includes(m.kind)),
+      };
       add(`learn ${n}`, withProcess(learnt, n, { run: world.run, gated: true, readers: [], line: protocol.NOTHING }));
       if (scope.reboot) {
         const fresh = { ...newEpoch(world, n, protocol, true), net: requestsOnly(world.net, n) };
-        add(`reboot ${n}`, withProcess(fresh, n, { run: world.run, gated: rule('gate of a fresh process'), readers: [], line: protocol.NOTHING }));
+        add(
+          `reboot ${n}`,
+          withProcess(fresh, n, {
+            run: world.run,
+            gated: rule('gate of a fresh process'),
+            readers: [],
+            line: protocol.NOTHING,
+          }),
+        );
       }
     } else if (process.gated) {
       const late = world.processes.flatMap((other, i) => (other.run === world.run ? [] : [i]));
@@ -141,10 +170,11 @@ export function movesOf(world: World, scope: Scope, protocol: Protocol): Move[] 
     if (room && open && awaited.length > 0) {
       const snapshot = snapshotOf(world.redis);
       const step = protocol.poll(world.redis.entry, { id: '', snapshot }, circumstances);
-      const dead = awaited.some(({ epoch }) => protocol.isDead(snapshot, epoch));
+      const dead = awaited.some(({ epoch }) => isDead(snapshot, epoch));
       const unasked = awaited.some(({ epoch }) => !world.net.some((m) => m.kind === 'invalidate' && m.epoch === epoch));
       // Asking again while the question is still under way leads nowhere new.
-      if (dead || (scope.loss && unasked)) add(`poll ${n}`, after(world, { ...step, messages: onlyMissing(step.messages, world.net) }));
+      if (dead || (scope.loss && unasked))
+        add(`poll ${n}`, after(world, { ...step, messages: onlyMissing(step.messages, world.net) }));
     }
   });
 
@@ -169,14 +199,31 @@ export function movesOf(world: World, scope: Scope, protocol: Protocol): Move[] 
         for (const [word, snapshot] of snapshots(world)) {
           const request = { ...message, instance: instanceOf(message.from), snapshot };
           const step = protocol.fill(world.redis.entry, request, circumstances);
-          add(`FILL ${message.from}${word}`, after(rest, step, [{ to: message.from, kind: 'filled', grant: message.grant, run: world.run, answer: unlabelled(step.answer) }]));
+          add(
+            `FILL ${message.from}${word}`,
+            after(rest, step, [
+              {
+                to: message.from,
+                kind: 'filled',
+                grant: message.grant,
+                run: world.run,
+                answer: unlabelled(step.answer),
+              },
+            ]),
+          );
         }
       } else if (message.kind === 'begin') {
         for (const [word, snapshot] of snapshots(world)) {
           const { id, change, grant, epoch, upto } = message;
           const writes = [{ id, change, grant, repeatable: false }];
-          const step = protocol.begin(world.redis.entry, { writes, epoch, upto, instance: instanceOf(message.from), snapshot }, circumstances);
-          const answers = step.answer.flatMap((one): Message[] => (one.kind === 'done' ? [{ to: message.from, kind: 'result', run: world.run, result: one.result }] : []));
+          const step = protocol.begin(
+            world.redis.entry,
+            { writes, epoch, upto, instance: instanceOf(message.from), snapshot },
+            circumstances,
+          );
+          const answers = step.answer.flatMap((one): Message[] =>
+            one.kind === 'done' ? [{ to: message.from, kind: 'result', run: world.run, result: one.result }] : [],
+          );
           add(`BEGIN ${message.from}${word}`, after(rest, step, answers));
         }
       } else if (!sender?.gated || !rule('gate')) {
@@ -192,23 +239,37 @@ export function movesOf(world: World, scope: Scope, protocol: Protocol): Move[] 
       const reader = process.readers.find(({ grant }) => grant === message.grant);
       const kept = protocol.fillAnswered(line, message.grant, message.answer, epoch);
       const readers = process.readers.filter((one) => one !== reader);
-      const next = withProcess({ ...rest, readSince: world.readSince || message.run > 0 }, n, { line: kept, readers, copiedIn: kept.copy === line.copy ? process.copiedIn : message.run });
+      const next = withProcess({ ...rest, readSince: world.readSince || message.run > 0 }, n, {
+        line: kept,
+        readers,
+        copiedIn: kept.copy === line.copy ? process.copiedIn : message.run,
+      });
       const answered = message.answer.kind === 'value' ? message.answer.version : world.clock;
       const cached = message.answer.kind === 'value' && message.answer.granted !== undefined;
       const sameRun = message.run === world.run && world.run === 0;
-      const wrong = !reader || !sameRun ? undefined
-        : answered < reader.committed ? `a read was answered version ${answered} though ${reader.committed} was committed before it began`
-        : cached && answered < reader.joined ? `a read that joined was answered version ${answered} though ${reader.joined} was committed before`
-        : undefined;
+      const wrong =
+        !reader || !sameRun
+          ? undefined
+          : answered < reader.committed
+            ? `a read was answered version ${answered} though ${reader.committed} was committed before it began`
+            : cached && answered < reader.joined
+              ? `a read that joined was answered version ${answered} though ${reader.joined} was committed before`
+              : undefined;
       add(`answer of FILL ${n}`, next, wrong);
     } else if (message.kind === 'result') {
       const grant = message.result.holder?.grant ?? line.write?.grants[0] ?? 0;
       const written = protocol.writeAnswered(line, grant, message.result, jsonOf(message.result.id, scope), epoch);
       const ended = line.write ? protocol.writeEnded(written) : written;
-      add(`result ${n}`, withProcess(rest, n, { line: ended, copiedIn: ended.copy === line.copy ? process.copiedIn : message.run }));
+      add(
+        `result ${n}`,
+        withProcess(rest, n, { line: ended, copiedIn: ended.copy === line.copy ? process.copiedIn : message.run }),
+      );
     } else {
       const left = protocol.invalidated(line, message.epoch, new Set([message.epoch]));
-      const acks: Message[] = left && process.run === world.run ? [{ to: 'redis', from: n, kind: 'ack', round: message.round, epoch: message.epoch }] : [];
+      const acks: Message[] =
+        left && process.run === world.run
+          ? [{ to: 'redis', from: n, kind: 'ack', round: message.round, epoch: message.epoch }]
+          : [];
       add(`INVALIDATE ${n}`, { ...withProcess(rest, n, { line: left ?? line }), net: [...rest.net, ...acks] });
     }
   });
@@ -220,7 +281,12 @@ const gone = { line: { fills: [] }, readers: [] };
 /** Snapshots that a request may carry: the latest, and one that knows of no death. In between is nothing else to know. */
 function snapshots(world: World): [string, Snapshot][] {
   const dead = world.redis.counter > world.redis.living.length;
-  return dead ? [['', snapshotOf(world.redis)], [' (old snapshot)', OLD_SNAPSHOT]] : [['', snapshotOf(world.redis)]];
+  return dead
+    ? [
+        ['', snapshotOf(world.redis)],
+        [' (old snapshot)', OLD_SNAPSHOT],
+      ]
+    : [['', snapshotOf(world.redis)]];
 }
 
 function newEpoch(world: World, n: number, protocol: Protocol, retire: boolean): World {
@@ -229,7 +295,13 @@ function newEpoch(world: World, n: number, protocol: Protocol, retire: boolean):
   const epoch = world.epochs + 1;
   const living = [...world.redis.living.filter((one) => !retire || one !== process.epoch), epoch].sort((a, b) => a - b);
   const redis = { ...world.redis, counter: epoch, living };
-  const change = { epoch, epochs: process.epochs + 1, leaseStands: true, silent: false, line: protocol.dropped(process.line) };
+  const change = {
+    epoch,
+    epochs: process.epochs + 1,
+    leaseStands: true,
+    silent: false,
+    line: protocol.dropped(process.line),
+  };
   return withProcess({ ...world, redis, epochs: epoch }, n, change);
 }
 
@@ -245,7 +317,12 @@ function requestsOnly(net: readonly Message[], n: number): readonly Message[] {
 /** Labels are not searched: they never touch a value. */
 function unlabelled<Answer extends { kind: string }>(answer: Answer): Answer {
   if (answer.kind !== 'value') return answer;
-  return { ...answer, found: 'E', roundOpen: false, ...('granted' in answer && answer.granted !== undefined && { granted: 'E' }) };
+  return {
+    ...answer,
+    found: 'E',
+    roundOpen: false,
+    ...('granted' in answer && answer.granted !== undefined && { granted: 'E' }),
+  };
 }
 
 function translate(message: DirectoryMessage, run: number): Message[] {
@@ -256,7 +333,11 @@ function translate(message: DirectoryMessage, run: number): Message[] {
 }
 
 function onlyMissing(messages: readonly DirectoryMessage[], net: readonly Message[]): readonly DirectoryMessage[] {
-  return messages.filter((message) => message.kind !== 'invalidate' || !net.some((one) => one.kind === 'invalidate' && one.epoch === message.epoch && one.round === message.round));
+  return messages.filter(
+    (message) =>
+      message.kind !== 'invalidate' ||
+      !net.some((one) => one.kind === 'invalidate' && one.epoch === message.epoch && one.round === message.round),
+  );
 }
 
 function jsonOf(id: string, scope: Scope): string {

@@ -20,7 +20,13 @@ export const removals: readonly Removal[] = [
   {
     rule: 'INVALIDATE drops the copy before it is acknowledged',
     scope: two,
-    protocol: { invalidated: (line, epoch, own) => ({ ...asBuilt.invalidated(line, epoch, own), fills: [], ...(line.copy && { copy: line.copy }) }) },
+    protocol: {
+      invalidated: (line, epoch, own) => ({
+        ...asBuilt.invalidated(line, epoch, own),
+        fills: [],
+        ...(line.copy && { copy: line.copy }),
+      }),
+    },
   },
   {
     rule: 'INVALIDATE closes the fills',
@@ -30,12 +36,20 @@ export const removals: readonly Removal[] = [
   {
     rule: "INVALIDATE closes the write's right to install",
     scope: twoWrites,
-    protocol: { invalidated: (line, epoch, own) => ({ ...asBuilt.invalidated(line, epoch, own), fills: [], ...(line.write && { write: line.write }) }) },
+    protocol: {
+      invalidated: (line, epoch, own) => ({
+        ...asBuilt.invalidated(line, epoch, own),
+        fills: [],
+        ...(line.write && { write: line.write }),
+      }),
+    },
   },
   {
     rule: 'WRITE drops the own copy',
     scope: two,
-    protocol: { startWrite: (line, ...rest) => ({ ...asBuilt.startWrite(line, ...rest), ...(line.copy && { copy: line.copy }) }) },
+    protocol: {
+      startWrite: (line, ...rest) => ({ ...asBuilt.startWrite(line, ...rest), ...(line.copy && { copy: line.copy }) }),
+    },
   },
   {
     rule: 'WRITE closes the fills',
@@ -45,9 +59,16 @@ export const removals: readonly Removal[] = [
   {
     rule: 'what was asked for in a lost epoch is not kept',
     scope: { ...two, lease: true },
-    protocol: { 
+    protocol: {
       dropped: (line) => ({ ...asBuilt.dropped(line), fills: line.fills }),
-      fillAnswered: (line, grant, answer, epoch) => asBuilt.fillAnswered({ ...line, fills: line.fills.map((fill) => ({ ...fill, epoch: epoch ?? 0 })) }, grant, answer, epoch) },
+      fillAnswered: (line, grant, answer, epoch) =>
+        asBuilt.fillAnswered(
+          { ...line, fills: line.fills.map((fill) => ({ ...fill, epoch: epoch ?? 0 })) },
+          grant,
+          answer,
+          epoch,
+        ),
+    },
   },
   {
     rule: 'a lost epoch drops the copy',
@@ -59,7 +80,12 @@ export const removals: readonly Removal[] = [
     scope: two,
     protocol: {
       fillAnswered: (line, grant, answer, epoch) =>
-        asBuilt.fillAnswered({ ...line, fills: line.fills.map((fill) => ({ ...fill, open: true })) }, grant, answer.kind === 'value' ? { ...answer, granted: 'S' } : answer, epoch),
+        asBuilt.fillAnswered(
+          { ...line, fills: line.fills.map((fill) => ({ ...fill, open: true })) },
+          grant,
+          answer.kind === 'value' ? { ...answer, granted: 'S' } : answer,
+          epoch,
+        ),
     },
   },
   {
@@ -76,7 +102,13 @@ export const removals: readonly Removal[] = [
     protocol: {
       writeAnswered: (line, _grant, result, json, epoch) => {
         const grant = line.write?.grants[0] ?? 0;
-        return asBuilt.writeAnswered(line, grant, { ...result, holder: { epoch: line.write?.epoch ?? 0, grant } }, json, epoch);
+        return asBuilt.writeAnswered(
+          line,
+          grant,
+          { ...result, holder: { epoch: line.write?.epoch ?? 0, grant } },
+          json,
+          epoch,
+        );
       },
     },
   },
@@ -85,7 +117,15 @@ export const removals: readonly Removal[] = [
     scope: { ...two, changes: [write('1'), { ...write('2'), ifVersion: 77 }], grants: 4 },
     protocol: {
       writeAnswered: (line, grant, result, json, epoch) =>
-        asBuilt.writeAnswered(line, grant, result.outcome.code === 'ok' ? result : { ...result, outcome: { code: 'ok', version: 99 }, holder: { epoch: epoch ?? 0, grant } }, json, epoch),
+        asBuilt.writeAnswered(
+          line,
+          grant,
+          result.outcome.code === 'ok'
+            ? result
+            : { ...result, outcome: { code: 'ok', version: 99 }, holder: { epoch: epoch ?? 0, grant } },
+          json,
+          epoch,
+        ),
     },
   },
   {
@@ -97,7 +137,9 @@ export const removals: readonly Removal[] = [
         const step = asBuilt.fill({ ...entry, line: { ...entry.line, pending: [] } }, request, circumstances);
         const { holders } = entry.line;
         // Registered, but not awaited: the round does not know of it.
-        return pending.length === 0 ? step : { ...step, entry: { ...step.entry, line: { ...step.entry.line, pending, holders } } };
+        return pending.length === 0
+          ? step
+          : { ...step, entry: { ...step.entry, line: { ...step.entry.line, pending, holders } } };
       },
     },
   },
@@ -107,9 +149,13 @@ export const removals: readonly Removal[] = [
     protocol: {
       fill: (entry, request, circumstances) => {
         const step = asBuilt.fill(entry, request, circumstances);
-        const mine = step.entry.line.holders.find(({ epoch, grant }) => epoch === request.epoch && grant === request.grant);
+        const mine = step.entry.line.holders.find(
+          ({ epoch, grant }) => epoch === request.epoch && grant === request.grant,
+        );
         if (!mine) return step;
-        const holders = [...step.entry.line.holders.filter(({ instance }) => instance !== mine.instance), mine].sort(byEpoch);
+        const holders = [...step.entry.line.holders.filter(({ instance }) => instance !== mine.instance), mine].sort(
+          byEpoch,
+        );
         return { ...step, entry: { ...step.entry, line: { ...step.entry.line, holders } } };
       },
     },
@@ -121,7 +167,9 @@ export const removals: readonly Removal[] = [
       fill: (entry, request, circumstances) => {
         const step = asBuilt.fill(entry, request, circumstances);
         if (step.answer.kind !== 'value' || step.answer.granted === undefined) return step;
-        const holders = step.entry.line.holders.map((one) => (one.epoch === request.epoch ? { ...one, grant: request.grant } : one));
+        const holders = step.entry.line.holders.map((one) =>
+          one.epoch === request.epoch ? { ...one, grant: request.grant } : one,
+        );
         return { ...step, entry: { ...step.entry, line: { ...step.entry.line, holders } } };
       },
     },
@@ -133,24 +181,36 @@ export const removals: readonly Removal[] = [
       fill: (entry, request, circumstances) => {
         const step = asBuilt.fill(entry, request, circumstances);
         const { owner } = entry.line;
-        return { ...step, entry: { ...step.entry, line: { ...step.entry.line, ...(owner !== undefined && { owner }) } } };
+        return {
+          ...step,
+          entry: { ...step.entry, line: { ...step.entry.line, ...(owner !== undefined && { owner }) } },
+        };
       },
     },
   },
   {
     rule: "a writer's own registration is void only up to the grant it names",
     scope: { ...two, giveUp: true },
-    protocol: { begin: (entry, request, circumstances) => asBuilt.begin(entry, { ...request, upto: Number.MAX_SAFE_INTEGER }, circumstances) },
+    protocol: {
+      begin: (entry, request, circumstances) =>
+        asBuilt.begin(entry, { ...request, upto: Number.MAX_SAFE_INTEGER }, circumstances),
+    },
   },
   {
     rule: 'BEGIN waits for every living holder',
     scope: two,
-    protocol: { begin: (entry, request, circumstances) => asBuilt.begin(entry, { ...request, snapshot: { counter: Number.MAX_SAFE_INTEGER, living: [] } }, circumstances) },
+    protocol: {
+      begin: (entry, request, circumstances) =>
+        asBuilt.begin(entry, { ...request, snapshot: { counter: Number.MAX_SAFE_INTEGER, living: [] } }, circumstances),
+    },
   },
   {
     rule: 'an acknowledgement counts for its own round only',
     scope: { ...twoWrites, loss: true, grants: 5 },
-    protocol: { ack: (entry, request, circumstances) => asBuilt.ack(entry, { ...request, round: entry.line.round }, circumstances) },
+    protocol: {
+      ack: (entry, request, circumstances) =>
+        asBuilt.ack(entry, { ...request, round: entry.line.round }, circumstances),
+    },
   },
   {
     rule: 'COMMIT waits for the last acknowledgement',
@@ -166,13 +226,18 @@ export const removals: readonly Removal[] = [
     rule: 'POLL gives up on the dead',
     scope: { ...two, lease: true, kill: true, oneSided: true },
     liveness: true,
-    protocol: { poll: (entry, request, circumstances) => asBuilt.poll(entry, { ...request, snapshot: { counter: 0, living: [] } }, circumstances) },
+    protocol: {
+      poll: (entry, request, circumstances) =>
+        asBuilt.poll(entry, { ...request, snapshot: { counter: 0, living: [] } }, circumstances),
+    },
   },
   {
     rule: 'POLL asks those awaited again',
     scope: { ...two, loss: true },
     liveness: true,
-    protocol: { poll: (entry, request, circumstances) => ({ ...asBuilt.poll(entry, request, circumstances), messages: [] }) },
+    protocol: {
+      poll: (entry, request, circumstances) => ({ ...asBuilt.poll(entry, request, circumstances), messages: [] }),
+    },
   },
   { rule: 'no hit past the deadline', scope: { ...two, lease: true }, protocol: { isHit: () => true } },
   {
@@ -185,8 +250,15 @@ export const removals: readonly Removal[] = [
     scope: { ...two, join: true },
     protocol: { joinableFill: (line) => line.fills[0] },
   },
-  { rule: 'a new epoch retires the one before', scope: { ...two, grants: 2, net: 2, lease: true, kill: true, oneSided: true, without: ['retirement'] }, liveness: true },
+  {
+    rule: 'a new epoch retires the one before',
+    scope: { ...two, grants: 2, net: 2, lease: true, kill: true, oneSided: true, without: ['retirement'] },
+    liveness: true,
+  },
   { rule: 'requests are held back after a restart', scope: { ...two, restart: 'anything', without: ['gate'] } },
-  { rule: 'a fresh process holds back too', scope: { ...two, restart: 'anything', reboot: true, without: ['gate of a fresh process'] } },
+  {
+    rule: 'a fresh process holds back too',
+    scope: { ...two, restart: 'anything', reboot: true, without: ['gate of a fresh process'] },
+  },
   { rule: 'FILL is held back too', scope: { ...two, restart: 'anything', without: ['gate of FILL'] } },
 ];

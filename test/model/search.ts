@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { movesOf, type Move, type Scope } from './moves.js';
 import { asBuilt, initialWorld, type Protocol, type World } from './world.js';
 
@@ -102,8 +103,10 @@ function brokenBy({ world, wrong }: Move, scope: Scope, protocol: Protocol): str
     // Whether something was lost that this copy rests on: then it may differ until anybody could tell.
     const vouched = process.copiedIn === world.run || scope.restart !== 'anything';
     if (!current && vouched) return `process ${n} serves ${copy.json}, committed is ${line.json ?? 'nothing'}`;
-    if (!current && world.committedSince) return `process ${n} serves ${copy.json} though something was committed since the restart`;
-    if (!current && world.readSince) return `process ${n} serves ${copy.json} though something else was read since the restart`;
+    if (!current && world.committedSince)
+      return `process ${n} serves ${copy.json} though something was committed since the restart`;
+    if (!current && world.readSince)
+      return `process ${n} serves ${copy.json} though something else was read since the restart`;
     if (!vouched) continue;
     const registered = line.holders.find(({ epoch }) => epoch === copy.epoch);
     if (!registered || registered.grant < copy.grant) return `the line does not register the copy of process ${n}`;
@@ -112,8 +115,8 @@ function brokenBy({ world, wrong }: Move, scope: Scope, protocol: Protocol): str
   return undefined;
 }
 
-/** States are the same whatever the order of the messages under way. */
+/** States are the same whatever the order of the messages under way. Only a digest is kept, or memory would end first. */
 function keyOf(world: World): string {
   const net = world.net.map((message) => JSON.stringify(message)).sort();
-  return JSON.stringify({ ...world, net });
+  return hash('md5', JSON.stringify({ ...world, net }), 'binary');
 }

@@ -14,7 +14,7 @@ export interface Redis {
 }
 
 /** A read that waits for a fill: the version that was committed when it began, and when somebody joined it. */
-export interface Reader {
+interface Reader {
   readonly grant: number;
   readonly committed: number;
   readonly joined: number;
@@ -40,7 +40,17 @@ export interface Process {
 
 export type Message =
   | { to: 'redis'; from: number; kind: 'fill'; grant: number; epoch: number; cacheable: boolean }
-  | { to: 'redis'; from: number; kind: 'begin'; id: string; json: string; change: Change; grant: number; epoch: number; upto: number }
+  | {
+      to: 'redis';
+      from: number;
+      kind: 'begin';
+      id: string;
+      json: string;
+      change: Change;
+      grant: number;
+      epoch: number;
+      upto: number;
+    }
   | { to: 'redis'; from: number; kind: 'ack'; round: number; epoch: number }
   | { to: number; kind: 'filled'; grant: number; run: number; answer: FillAnswer }
   | { to: number; kind: 'result'; run: number; result: WriteResult }

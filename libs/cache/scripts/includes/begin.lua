@@ -59,7 +59,7 @@ if before > 0 then
     return answers
   end
   for i, write in ipairs(fresh) do line.pending[before + i] = write end
-  local told = commit_round(KEYS, line, now, hot_from)
+  local told = commit_round(KEYS, name, line, now, hot_from)
   tell_results(channels, name, line, told, before)
   local own = {}
   for i = 1, #fresh do own[i] = told[before + i] end
@@ -67,7 +67,7 @@ if before > 0 then
   return answers
 end
 if #holders == 0 then
-  settle(1, commit_writes(KEYS, line, fresh, now, hot_from, false))
+  settle(1, commit_writes(KEYS, name, line, fresh, now, hot_from, false))
   return answers
 end
 -- Those at the front that fail as things stand need not wait for a round. Past the expiry somebody may still rightly

@@ -6,13 +6,14 @@ local REPEATABLE_MS, RESULT_MS = 300000, 3000
 -- How long an absent line keeps its version, and what the tokens of a line outlive it by.
 local TOMBSTONE_MS, FENCES_MS = 600000, 86400000
 
--- @return state { present, json, version, expires, fences, fence_count } to apply writes to
+-- @return state to apply writes to: { present, json, version, expires, fences, fence_count, ends }
 local function start_state(keys, line, writes, now)
   local state = { present = line.present, version = line.version, expires = line.expires, seen = {} }
   local needs_value, needs_fences = false, false
   for _, write in ipairs(writes) do
     if write[KIND] == 'increment' then needs_value = true end
     if write[LOCK] ~= '' then needs_fences = true end
+    if write[KIND] == 'expire' then state.ends = true end
   end
   if needs_value then state.json = redis.call('HGET', keys[1], 'v') or nil end
   if needs_fences then
@@ -88,7 +89,7 @@ end
 -- Applies the writes to a line that nobody holds, and writes down what came of it. The last one that changed the line
 -- becomes the owner, unless the line is too hot to be cached.
 -- @return for each write { code, version, number, epoch, grant, expiresInMs }
-local function commit_writes(keys, line, writes, now, hot_from, after_round)
+local function commit_writes(keys, name, line, writes, now, hot_from, after_round)
   local state = start_state(keys, line, writes, now)
   local told = {}
   for i, write in ipairs(writes) do
@@ -142,6 +143,11 @@ local function commit_writes(keys, line, writes, now, hot_from, after_round)
     redis.call('PEXPIRE', keys[1], TOMBSTONE_MS)
     redis.call('PEXPIRE', keys[3], FENCES_MS)
   end
+  if state.expires and state.expires ~= line.expires then
+    redis.call('ZADD', keys[4], exact(state.expires), name)
+  elseif not state.expires and (line.expires or state.ends) then
+    redis.call('ZREM', keys[4], name)
+  end
   for i, write in ipairs(writes) do
     local replayed = write[REPEATABLE] == '1' and told[i][1] == 'ok'
     if replayed or after_round then
@@ -153,8 +159,8 @@ local function commit_writes(keys, line, writes, now, hot_from, after_round)
 end
 
 -- COMMIT of a round that nobody is awaited in; every result is kept, since its messages may be lost.
-local function commit_round(keys, line, now, hot_from)
-  return commit_writes(keys, line, line.pending, now, hot_from, true)
+local function commit_round(keys, name, line, now, hot_from)
+  return commit_writes(keys, name, line, line.pending, now, hot_from, true)
 end
 
 -- @param upto how many of the round's writes are told by a message; the caller knows about the others

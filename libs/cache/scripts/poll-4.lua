@@ -3,6 +3,7 @@
 -- KEYS[1] line
 -- KEYS[2] prefix of the results
 -- KEYS[3] tokens of locks
+-- KEYS[4] names of lines by when they end
 -- ARGV[1] prefix of the channels
 -- ARGV[2] name of the line
 -- ARGV[3] heat from which on a line is not cached
@@ -26,7 +27,7 @@ if #line.pending > 0 then
       if write[ID] == id then state = 'pending' end
     end
   else
-    local told = commit_round(KEYS, line, now, hot_from)
+    local told = commit_round(KEYS, name, line, now, hot_from)
     tell_results(channels, name, line, told, #line.pending)
     for i, write in ipairs(line.pending) do
       if write[ID] == id then return { exact(now), 'done', unpack(told[i]) } end

@@ -1,8 +1,10 @@
-#!lua
+#!lua flags=allow-oom
+-- The same as begin, for deletions, by which a Redis that is full gets room again.
 -- A node writes: at once where nobody else holds the line, else all holders are asked to let go of it first.
 -- KEYS[1] line
 -- KEYS[2] prefix of the results
 -- KEYS[3] tokens of locks
+-- KEYS[4] names of lines by when they end
 -- ARGV[1] prefix of the channels
 -- ARGV[2] name of the line
 -- ARGV[3] heat from which on a line is not cached

@@ -3,6 +3,7 @@
 -- KEYS[1] line
 -- KEYS[2] prefix of the results
 -- KEYS[3] tokens of locks
+-- KEYS[4] names of lines by when they end
 -- ARGV[1] prefix of the channels
 -- ARGV[2] name of the line
 -- ARGV[3] heat from which on a line is not cached
@@ -23,6 +24,6 @@ end
 if #holders > 0 then
   save_holders(KEYS[1], line.holders, holders)
 else
-  tell_results(channels, name, line, commit_round(KEYS, line, now, hot_from), #line.pending)
+  tell_results(channels, name, line, commit_round(KEYS, name, line, now, hot_from), #line.pending)
 end
 return { exact(now) }
