@@ -119,7 +119,23 @@ describe('waiting pops', () => {
     expect(one.queues.waitingPops).toBe(0);
   });
 
-  it('take nothing when their client hangs up, and pass on a message that woke them', async () => {
+  it('pass a wake-up on that they got and cannot use', async () => {
+    const controller = new AbortController();
+    const [gone] = await wait(1, 10_000, controller.signal);
+    const [stays] = await wait(1);
+    // A message whose arrival took off the first place, and nobody else was told.
+    const { bullmq, own } = one.store.keysOf(queue);
+    await one.admin.pause(queue);
+    await one.queues.push({ queue, payload: 1 });
+    await one.redis.commands.redis.multi().zpopmin(`${own}waiters`).hdel(`${bullmq}meta`, 'paused').exec();
+    const started = performance.now();
+    controller.abort();
+    expect(await stays).toEqual({ ok: true, item: 1 });
+    expect(performance.now() - started).toBeLessThan(SOONER_MS);
+    expect(await gone).toEqual({ ok: false, reason: 'empty', item: null });
+  });
+
+  it('take nothing when their client hangs up', async () => {
     const controller = new AbortController();
     const [gone] = await wait(1, 10_000, controller.signal);
     const [stays] = await wait(1);
