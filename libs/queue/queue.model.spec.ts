@@ -18,7 +18,7 @@ const message = fc.record(
     payload: fc.jsonValue({ maxDepth: 2 }).map((value) => JSON.parse(JSON.stringify(value)) as unknown),
     priority: fc.nat(2),
     delayMs: fc.constantFrom(60_000, 120_000, 180_000),
-    dedupId: fc.constantFrom(...'abcdefghijkl'),
+    dedupId: fc.constantFrom(...'a b c d e f g h i j k l'.split(' ')),
     ttlMs: fc.constant(3_600_000),
     maxDeliveries: fc.integer({ min: 1, max: 3 }),
   },
