@@ -53,6 +53,7 @@ export class QueueBoard {
     if (method !== 'GET' && method !== 'HEAD') {
       throw new Problem(405, 'The board is read-only', { headers: { Allow: 'GET, HEAD' } });
     }
+    if (!this.redis.commands.server) throw new RedisUnavailable('Redis cannot be reached', false);
     if (performance.now() - this.#refreshedAt < REFRESH_MS) return;
     const { queues } = await this.admin.list({ limit: this.settings.QUEUE_BOARD_MAX });
     this.#refreshedAt = performance.now();
@@ -78,8 +79,7 @@ export class QueueBoard {
 
   /** BullMQ's view of the connection that is there, for all of the board's queues. */
   async #shared(): Promise<BullmqConnection> {
-    const { redis, server } = this.redis.commands;
-    if (!server) throw new RedisUnavailable('Redis cannot be reached', false);
+    const { redis } = this.redis.commands;
     if (!this.#connection) {
       this.#connection = new BullmqConnection(redis, { shared: true, blocking: false });
       // Redis away: the connection itself says so in the log.

@@ -99,9 +99,9 @@ describe('the bounds of a queue', () => {
   it('drop messages whose time to live is over, ready or delayed, and not those in flight', async () => {
     let expired = 0;
     node.queues.events.on('expired', (name, count) => (expired += name === queue ? count : 0));
-    await node.queues.push({ queue, payload: 'ready', ttlMs: 150 });
-    await node.queues.push({ queue, payload: 'delayed', ttlMs: 150, delayMs: 60_000 });
-    await node.queues.push({ queue, payload: 'in flight', ttlMs: 150, priority: 1 });
+    await node.queues.push({ queue, payload: 'in flight', ttlMs: 1000, priority: 1 });
+    await node.queues.push({ queue, payload: 'ready', ttlMs: 1000 });
+    await node.queues.push({ queue, payload: 'delayed', ttlMs: 1000, delayMs: 60_000 });
     await node.queues.push({ queue, payload: 'stays', ttlMs: 60_000 });
     const [taken] = deliveriesOf(await node.queues.pop({ queue, ack: 'manual', count: 1 }));
     await eventually(() => node.admin.stats(queue).then(({ ready, delayed }) => ready === 1 && delayed === 0), {

@@ -34,7 +34,7 @@ export async function startInProcess(redisUrl: string, environment: NodeJS.Proce
     prefix: `${settings.REDIS_KEY_PREFIX}:{${SCHEDULES}}`,
     connection: { url: redisUrl },
   });
-  const schedules = new ScheduleService(settings, internal, membership);
+  const schedules = new ScheduleService(settings, internal, membership, redis);
   const sweeper = new QueueSweeper(store, membership);
   membership.onModuleInit();
   await membership.ready;
@@ -52,7 +52,7 @@ export async function startInProcess(redisUrl: string, environment: NodeJS.Proce
       sweeper.onModuleDestroy();
       queues.onModuleDestroy();
       await membership.retire();
-      await internal.close();
+      await schedules.beforeApplicationShutdown();
       await redis.close();
     },
   };

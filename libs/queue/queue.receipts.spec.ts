@@ -119,7 +119,7 @@ describe('a receipt', () => {
 
   it('is extended from now, also to a shorter time', async () => {
     await one.queues.push({ queue, payload: 1 });
-    const { receipt } = await take(200);
+    const { receipt } = await take(10_000);
     expect(await two.queues.extend({ queue, receipt, visibilityMs: 60_000 })).toEqual({ ok: true });
     const [inflight] = await one.admin.peek(queue, 'inflight');
     expect((inflight?.visibleAt ?? 0) - Date.now()).toBeGreaterThan(55_000);

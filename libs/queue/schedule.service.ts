@@ -1,9 +1,10 @@
 import { InjectQueue } from '@nestjs/bullmq';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import type { Job, JobSchedulerJson, Queue } from 'bullmq';
 import { SETTINGS, type Settings } from '#lib/config';
 import { Membership } from '#lib/membership';
-import { RedisUnavailable } from '#lib/redis';
+import { RedisConnections, RedisUnavailable } from '#lib/redis';
+import { closeBullmq } from './bullmq.closing.js';
 import type { Payload, Refusal } from './queue.types.js';
 
 /** Name of the internal queue of BullMQ in which all schedules run. */
@@ -38,14 +39,19 @@ const ATTEMPTS = 120;
 
 /** Messages that are pushed at given times, by BullMQ's own schedulers on one internal queue. */
 @Injectable()
-export class ScheduleService {
+export class ScheduleService implements BeforeApplicationShutdown {
   constructor(
     @Inject(SETTINGS) private readonly settings: Settings,
     @InjectQueue(SCHEDULES) private readonly schedules: Queue<ScheduledMessage>,
     private readonly membership: Membership,
+    private readonly redis: RedisConnections,
   ) {
     // Redis away: the node's other connections say so in the log.
     schedules.on('error', () => undefined);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await closeBullmq(this.schedules, this.redis.commands.server === undefined, 2 * this.settings.REDIS_TIMEOUT_MS);
   }
 
   /**
