@@ -1,8 +1,8 @@
 import { readTable } from './settings.js';
-import { integer, redisUrl, text } from './settings.table.js';
+import { integer, redisUrl, text } from './setting.forms.js';
 
 /** What `npm start` reads beside the settings that it hands on to its nodes. */
-const localClusterTable = {
+export const localClusterTable = {
   REDIS_URL: redisUrl({
     default: undefined,
     desc: 'A Redis that runs already; one of its own unless given.',

@@ -1,41 +1,5 @@
 import { hostname } from 'node:os';
-import { EnvError, makeExactValidator, type ExactValidator } from 'envalid';
-
-/** A whole number of the unit that the setting's name ends in, within bounds that the message names. */
-export function integer(min: number, max: number): ExactValidator<number> {
-  return makeExactValidator((input) => {
-    const value = Number(input);
-    if (!/^\d+$/.test(input) || value < min || value > max) {
-      throw new EnvError(`must be a whole number from ${min} to ${max}, not "${input}"`);
-    }
-    return value;
-  });
-}
-
-/** A string of a form that the message puts into words. */
-export function text(form: RegExp, words: string): ExactValidator<string> {
-  return makeExactValidator((input) => {
-    if (!form.test(input)) throw new EnvError(`must be ${words}, not "${input}"`);
-    return input;
-  });
-}
-
-function oneOf<const Choice extends string>(choices: readonly Choice[]): ExactValidator<Choice> {
-  return makeExactValidator((input) => {
-    const choice = choices.find((known) => known === input);
-    if (choice === undefined) throw new EnvError(`must be one of ${choices.join(', ')}, not "${input}"`);
-    return choice;
-  });
-}
-
-/** A Redis URL; the message never repeats it, since it may carry a password. */
-export const redisUrl = makeExactValidator((input) => {
-  const url = URL.canParse(input) ? new URL(input) : undefined;
-  if (!url || !/^rediss?:$/.test(url.protocol) || url.hostname === '') {
-    throw new EnvError('must be a URL like redis://host:6379 or rediss://user:password@host:6380/0');
-  }
-  return input;
-});
+import { flag, integer, oneOf, redisUrl, text } from './setting.forms.js';
 
 const port = integer(1, 65_535);
 const positive = integer(1, 1_000_000_000);
@@ -109,12 +73,60 @@ export const settingsTable = {
     default: 10_000,
     desc: 'Least time between two lines of activity in the log.',
   }),
+  API_TOKENS_FILE: text(
+    /^\S(.*\S)?$/,
+    'the path of a file',
+  )({
+    default: undefined,
+    desc: 'Lines of "name sha256-of-token scope[,scope]"; with it every call needs a token. Read again when it changes.',
+  }),
+  METRICS_PUBLIC: flag({ default: false, desc: 'Whether GET /metrics needs no token where other calls do.' }),
   MAX_BODY_BYTES: integer(
     1024,
     64 * 1024 * 1024,
   )({
     default: 1024 * 1024,
     desc: 'Largest request body; above it the answer is 413.',
+  }),
+  REQUEST_TIMEOUT_MS: integer(
+    1000,
+    3_600_000,
+  )({
+    default: 60_000,
+    desc: 'How long a client may take to send one request, body included; looked at every 30 s.',
+  }),
+  MAX_IN_FLIGHT: positive({
+    default: 2000,
+    desc: 'Most requests at work in this node; above it the answer is 503 at once.',
+  }),
+  MAX_WAITING: positive({
+    default: 10_000,
+    desc: 'Most requests that wait in this node (waitMs above 0, /lock/watch); above it the answer is 503 at once.',
+  }),
+  MAX_EVENT_LOOP_DELAY_MS: integer(
+    10,
+    60_000,
+  )({
+    default: 250,
+    desc: 'Above this mean delay of the event loop for a second, requests are answered 503 at once.',
+  }),
+  RATE_LIMIT_PER_S: integer(
+    0,
+    1_000_000,
+  )({
+    default: 0,
+    desc: 'Most calls of one caller (credential, else address) to this node in a second; above it 429. 0: no limit.',
+  }),
+  RATE_LIMIT_MAX_CALLERS: positive({
+    default: 10_000,
+    desc: 'Of how many callers the rate is remembered.',
+  }),
+  TRUSTED_PROXIES: integer(
+    0,
+    10,
+  )({
+    default: 0,
+    desc: 'How many proxies in front add to X-Forwarded-For, for the address of a caller; 0: the header is not believed.',
   }),
   SHUTDOWN_GRACE_MS: integer(
     0,
@@ -165,6 +177,13 @@ export const settingsTable = {
     default: 30_000,
     desc: 'Longest time for which locks are held back after Redis may have lost holds.',
   }),
+  LOCK_MIN_REPLICAS: integer(
+    0,
+    100,
+  )({
+    default: 0,
+    desc: 'How many replicas of Redis must have a grant before it is told.',
+  }),
   QUEUE_IDLE_MS: integer(
     100,
     86_400_000,
@@ -183,6 +202,13 @@ export const settingsTable = {
   QUEUE_MAX_DEAD: positive({
     default: 100_000,
     desc: 'Most dead letters of one queue; beyond it the oldest is dropped.',
+  }),
+  QUEUE_METRICS_MAX: integer(
+    0,
+    10_000,
+  )({
+    default: 100,
+    desc: 'Most queues with depth and age of their own in /metrics: the first by name; 0 for none.',
   }),
   QUEUE_MAX_SCHEDULES: positive({ default: 10_000, desc: 'Most schedules of all queues.' }),
   QUEUE_BOARD_MAX: integer(

@@ -1,4 +1,4 @@
-import { IsName, IsNames, IsOneOf, IsWhole, OnlyIf, Optional } from '#lib/http';
+import { Each, IsName, IsNames, IsOneOf, IsText, IsWhole, IsWholeText, OnlyIf, Optional } from '#lib/http';
 import type { LockMode } from './lock.types.js';
 
 const MAX_LEASE_MS = 86_400_000;
@@ -34,4 +34,24 @@ export class RenewDto {
 
 export class LockQuery {
   @IsName() name!: string;
+}
+
+export class WantedLockDto {
+  @IsName() name!: string;
+  @IsOneOf('exclusive', 'shared') mode!: LockMode;
+  @Optional() @IsWhole(1, 1_000_000) @sharedOnly limit?: number;
+}
+
+export class AcquireManyDto {
+  @Each(() => WantedLockDto, 1, 64) locks!: WantedLockDto[];
+  @IsName() owner!: string;
+  @Optional() @IsWhole(100, MAX_LEASE_MS) leaseMs?: number;
+  @Optional() @IsWhole(0, MAX_WAIT_MS) waitMs?: number;
+}
+
+export class LocksQuery {
+  @Optional() @IsName() prefix?: string;
+  @Optional() @IsName() owner?: string;
+  @Optional() @IsText(8192) cursor?: string;
+  @Optional() @IsWholeText(1, 1000) limit?: number;
 }

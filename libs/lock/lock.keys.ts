@@ -12,11 +12,21 @@ export class LockKeys {
 
   constructor(private readonly prefix: string) {}
 
+  /** Written before replicas are waited for. */
+  get replicated(): string {
+    return `${this.prefix}:{lock}:replicated`;
+  }
+
   /** @returns lock, holds, deadlines, queue, places, watchers, then the indices of its bucket */
   of(name: string): LockKeyList {
     const bucket = bucketOf(name);
     const own = ['lk', 'h', 'd', 'q', 'w', 'wt'].map((kind) => `${this.prefix}:${kind}:{lock${bucket}}:${name}`);
     return [...own, ...this.ofBucket(bucket)];
+  }
+
+  /** What the keys of places begin with in a bucket; the lock's name follows. */
+  placesIn(bucket: number): string {
+    return `${this.prefix}:w:{lock${bucket}}:`;
   }
 
   /** @returns names, owners, and when their entries are over */

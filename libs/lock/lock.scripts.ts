@@ -31,7 +31,7 @@ type GrantAnswer<How> = ['granted', token: string, how: How];
 /** The scripts, each with what its answer has after the step's part. */
 export const scripts = {
   acquire: load<
-    | GrantAnswer<'new' | 'renewed' | 'upgraded' | 'downgraded'>
+    | GrantAnswer<'new' | 'renewed' | 'upgraded' | 'downgraded' | 'held'>
     | ['waiting', ticket: string, upgrade: '0' | '1']
     | ['offered', token: string]
     | ['locked']
@@ -46,4 +46,14 @@ export const scripts = {
   extend: load<[0 | 1]>('extend-9'),
   check: load<[states: string[]]>('check-9'),
   inspect: load<InspectAnswer>('inspect-9'),
+  watch: load<InspectAnswer>('watch-9'),
+  force: load<[ended: number, bound: string, left: 0 | 1]>('force-9'),
+  graph: load<[holdersCount: number, waitersCount: number, holders: string[], waiters: string[]]>('graph-9'),
+  refuse: load<[0 | 1]>('refuse-9'),
 };
+
+/** A part of an index of one bucket. */
+export const listScript = loadScript<[atEnd: 0 | 1, last: string, ...entries: string[]]>(folder, 'list-2');
+
+/** Which locks of one bucket some owners wait for: owner, lock, .. */
+export const waitsScript = loadScript<string[]>(folder, 'waits-2');

@@ -2,25 +2,35 @@ import { EventEmitter } from 'node:events';
 import { performance } from 'node:perf_hooks';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { SETTINGS, type Settings } from '#lib/config';
-import { Draining, NodeDraining, Problem } from '#lib/http';
+import { decodeCursor, Draining, encodeCursor, NodeDraining, Problem } from '#lib/http';
 import { Membership } from '#lib/membership';
 import { RedisConnections, RedisUnavailable } from '#lib/redis';
+import { DeadlockWatch } from './deadlock.watch.js';
 import type { LockEvents } from './lock.events.js';
 import { LockGrace } from './lock.grace.js';
 import { LockKeys } from './lock.keys.js';
+import { LockListing, type Send } from './lock.listing.js';
+import { ManyLocks } from './lock.many.js';
 import { LockStore, type Stepped } from './lock.store.js';
 import type {
   AcquireAnswer,
+  AcquireManyAnswer,
+  AcquireManyRequest,
   AcquireRequest,
   CycleEntry,
+  ListRequest,
+  LockPage,
   LockView,
+  Refused,
   ReleaseAnswer,
   ReleaseRequest,
   RenewAnswer,
   RenewRequest,
 } from './lock.types.js';
+import { LockWatchers, type WatchEvent } from './lock.watchers.js';
+import { ReplicaWait } from './replica.wait.js';
 import { Grant } from './wait.grant.js';
-import type { Outcome } from './wait.place.js';
+import type { NotGranted, Outcome } from './wait.place.js';
 import { WaitingRoom } from './wait.room.js';
 
 const DEFAULT_LEASE_MS = 30_000;
@@ -39,6 +49,11 @@ export class LockService implements OnModuleInit, OnApplicationShutdown {
   readonly #store: LockStore;
   readonly #room: WaitingRoom;
   readonly #grace: LockGrace;
+  readonly #listing: LockListing;
+  readonly #watchers: LockWatchers;
+  readonly #deadlocks: DeadlockWatch;
+  readonly #many: ManyLocks;
+  readonly #replicas: ReplicaWait;
   #calls = 0;
   #met = false;
 
@@ -59,12 +74,17 @@ export class LockService implements OnModuleInit, OnApplicationShutdown {
         this.#room.checkAll();
       },
     );
+    const keys = new LockKeys(settings.REDIS_KEY_PREFIX);
+    const send: Send = (script, keysOf, args) => {
+      membership.requireReady();
+      return redis.commands.run(script, keysOf, args);
+    };
+    const usable = () => membership.usable;
+    this.#replicas = new ReplicaWait(settings, redis.current, keys.replicated);
+    this.#listing = new LockListing(send, keys);
     this.#store = new LockStore(
-      (script, keys, args) => {
-        membership.requireReady();
-        return redis.commands.run(script, keys, args);
-      },
-      new LockKeys(settings.REDIS_KEY_PREFIX),
+      send,
+      keys,
       membership.channelOf(''),
       {
         instance: membership.instance,
@@ -79,11 +99,11 @@ export class LockService implements OnModuleInit, OnApplicationShutdown {
         this.#stepped(stepped);
       },
     );
-    this.#room = new WaitingRoom(this.#store, {
-      newCall: () => this.#newCall(),
-      usable: () => membership.usable,
-      watches: () => false,
-    });
+    this.#watchers = new LockWatchers(this.#store, usable);
+    const newCall = () => this.#newCall();
+    this.#room = new WaitingRoom(this.#store, { newCall, usable, watches: (name) => this.#watchers.watches(name) });
+    this.#deadlocks = new DeadlockWatch(this.#room, this.#store, this.#listing, usable);
+    this.#many = new ManyLocks(this.#store, this.#room, newCall);
     membership.events.on('serverChanged', ({ lost, graceOver }) => {
       this.#grace.begin(lost && !graceOver.has('lock'), !this.#met);
       this.#met = true;
@@ -91,9 +111,11 @@ export class LockService implements OnModuleInit, OnApplicationShutdown {
     membership.events.on('epochTaken', (epoch) => {
       this.#grace.seen(epoch / 1000);
       this.#room.checkAll();
+      this.#watchers.refreshAll(true);
     });
     membership.events.on('reconnected', () => {
       this.#room.checkAll();
+      this.#watchers.refreshAll();
     });
     membership.events.on('membersChanged', () => {
       this.#room.checkAll();
@@ -104,6 +126,9 @@ export class LockService implements OnModuleInit, OnApplicationShutdown {
     membership.on('lock.wake', (name = '', ms) => {
       this.#room.wake(name, Number(ms));
     });
+    membership.on('lock.event', (name = '', ...fields) => {
+      this.#watchers.changed(name, ...fields);
+    });
     membership.on('lock.refused', (name = '', owner = '', ticket, cycle = '[]') => {
       this.#room.refused(name, owner, Number(ticket), JSON.parse(cycle) as CycleEntry[]);
     });
@@ -111,14 +136,19 @@ export class LockService implements OnModuleInit, OnApplicationShutdown {
 
   onModuleInit(): void {
     this.#room.open();
+    this.#watchers.start();
+    this.#deadlocks.start();
     this.draining.signal.addEventListener('abort', () => {
       this.#room.dismiss((mayHaveTakenEffect) => new NodeDraining(mayHaveTakenEffect));
     });
   }
 
-  onApplicationShutdown(): void {
+  async onApplicationShutdown(): Promise<void> {
     this.#room.close();
+    this.#watchers.stop();
+    this.#deadlocks.stop();
     this.#grace.end();
+    await this.#replicas.close();
   }
 
   /** Whether acquiring is refused because Redis may have lost holds that are still in force. */
@@ -144,18 +174,49 @@ export class LockService implements OnModuleInit, OnApplicationShutdown {
       waitMs === 0
         ? await this.#acquireAtOnce(request, leaseMs)
         : await this.#wait(request, leaseMs, waitMs, arrivedAt, options);
-    if (outcome.kind === 'gone') throw gone(options);
+    if (outcome.kind === 'gone') throw goneBy(options);
     const waitedMs = outcome.kind === 'granted' ? outcome.waitedMs : performance.now() - arrivedAt;
     this.events.emit('acquired', { mode, outcome: outcome.kind, ...(waitMs > 0 ? { waitedMs } : {}) });
-    if (outcome.kind === 'deadlock') return { ok: false, reason: 'deadlock', cycle: outcome.cycle };
-    if (outcome.kind !== 'granted') return { ok: false, reason: outcome.kind };
+    if (outcome.kind !== 'granted') return refusal(outcome);
     const { grant } = outcome;
-    this.membership.raise('token', grant.token);
-    this.#grace.granted(leaseMs);
-    this.#watchDelivery(grant, options);
+    this.#granted(grant.token, leaseMs);
+    await this.#replicated(() => {
+      grant.undelivered();
+    });
+    this.#watchDelivery(options, () => {
+      grant.undelivered();
+    });
     return {
       ok: true,
       token: grant.token,
+      leaseMs,
+      ...(outcome.waitedMs === undefined ? {} : { waitedMs: Math.ceil(outcome.waitedMs) }),
+    };
+  }
+
+  /**
+   * Takes several locks, all or none. Others may see some of them taken meanwhile.
+   * @throws RedisUnavailable, NodeDraining; the signal's reason where it was aborted; Problem 400 for a name given twice
+   */
+  async acquireMany(request: AcquireManyRequest, options: AcquireOptions = {}): Promise<AcquireManyAnswer> {
+    const arrivedAt = performance.now();
+    this.#requireOpen();
+    const { locks, owner, leaseMs = DEFAULT_LEASE_MS, waitMs = 0 } = request;
+    requireOnce(locks.map(({ name }) => name));
+    if (waitMs > 0 && this.draining.signal.aborted) throw new NodeDraining(false);
+    const gone = anyOf(options);
+    const outcome = await this.#many.acquire({ locks, owner, leaseMs, waitMs, arrivedAt, gone });
+    if (outcome.kind === 'gone') throw goneBy(options);
+    const reason = outcome.kind === 'granted' ? outcome.kind : outcome.outcome.kind;
+    for (const { mode } of locks) this.events.emit('acquired', { mode, outcome: reason });
+    if (outcome.kind === 'refused') return { ...refusal(outcome.outcome), name: outcome.name };
+    const undo = () => void outcome.undo().catch(() => undefined);
+    for (const token of outcome.tokens.values()) this.#granted(token, leaseMs);
+    await this.#replicated(undo);
+    this.#watchDelivery(options, undo);
+    return {
+      ok: true,
+      tokens: Object.fromEntries(outcome.tokens),
       leaseMs,
       ...(outcome.waitedMs === undefined ? {} : { waitedMs: Math.ceil(outcome.waitedMs) }),
     };
@@ -167,6 +228,7 @@ export class LockService implements OnModuleInit, OnApplicationShutdown {
     const result = await this.#store.release(name, owner, mode, token);
     if (result.code !== 'ok') return { ok: false, reason: result.code };
     this.events.emit('released', { mode: result.mode, heldMs: result.heldMs });
+    await this.#replicas.written();
     return { ok: true };
   }
 
@@ -185,12 +247,48 @@ export class LockService implements OnModuleInit, OnApplicationShutdown {
         }
       }),
     );
+    await this.#replicas.written();
     return lost.length === 0 ? { ok: true, renewed, lost } : { ok: false, reason: 'not_held', renewed, lost };
   }
 
   /** Who holds a lock, who waits for it. @throws RedisUnavailable */
   async inspect(name: string): Promise<LockView> {
     return await this.#store.inspect(name);
+  }
+
+  /** Locks that are held or waited for, a page at a time. @throws RedisUnavailable, Problem 400 for a bad cursor */
+  async list({ prefix = '', owner, cursor, limit = 100 }: ListRequest = {}): Promise<LockPage> {
+    const after = cursor === undefined ? undefined : decodeCursor(cursor, 2)[1];
+    const { names, next } = await this.#listing.page(prefix, owner, after, limit);
+    const views = await Promise.all(names.map((name) => this.#store.inspect(name, 0)));
+    const locks = views
+      .filter(({ holdersCount, waitersCount }) => holdersCount > 0 || waitersCount > 0)
+      .map(({ name, mode, token, holdersCount, waitersCount }) => ({ name, mode, token, holdersCount, waitersCount }));
+    return { locks, cursor: next === undefined ? null : encodeCursor(['locks', next]) };
+  }
+
+  /**
+   * Tells how a lock stands, then each change of its holders and waiters.
+   * @returns ends it
+   * @throws RedisUnavailable
+   */
+  async watch(name: string, tell: (event: WatchEvent) => void): Promise<() => void> {
+    return await this.#watchers.watch(name, tell);
+  }
+
+  /** Ends every hold of a lock, whoever has it; waiters stay and are served. @returns how many. @throws RedisUnavailable */
+  async forceRelease(name: string): Promise<number> {
+    this.#requireOpen();
+    let released = 0;
+    let bound = '';
+    for (let left = true; left;) {
+      const batch = await this.#store.force(name, bound);
+      ({ bound, left } = batch);
+      released += batch.ended;
+    }
+    this.events.emit('forced', released);
+    await this.#replicas.written();
+    return released;
   }
 
   async #acquireAtOnce(request: AcquireRequest, leaseMs: number): Promise<Outcome> {
@@ -201,7 +299,7 @@ export class LockService implements OnModuleInit, OnApplicationShutdown {
       const grant = new Grant(result.token, result.how === 'new', 1, () => {
         void this.#store.undelivered(name, owner, call).catch(() => undefined);
       });
-      return { kind: 'granted', grant, waitedMs: undefined };
+      return { kind: 'granted', grant, held: false, waitedMs: undefined };
     }
     return { kind: result.kind === 'full' ? 'too_many_waiters' : 'locked' };
   }
@@ -211,11 +309,10 @@ export class LockService implements OnModuleInit, OnApplicationShutdown {
     leaseMs: number,
     waitMs: number,
     arrivedAt: number,
-    { signal, client }: AcquireOptions,
+    options: AcquireOptions,
   ): Promise<Outcome> {
     if (this.draining.signal.aborted) throw new NodeDraining(false);
-    const signals = [signal, client].filter((one) => one !== undefined);
-    const gone = signals.length === 0 ? undefined : AbortSignal.any(signals);
+    const gone = anyOf(options);
     const outcome = await this.#room.acquire(request, leaseMs, waitMs, arrivedAt, gone);
     if (outcome.kind === 'granted' && gone?.aborted === true) {
       outcome.grant.undelivered();
@@ -224,16 +321,24 @@ export class LockService implements OnModuleInit, OnApplicationShutdown {
     return outcome;
   }
 
-  #watchDelivery(grant: Grant, { client }: AcquireOptions): void {
-    if (client?.aborted === true) grant.undelivered();
-    else {
-      client?.addEventListener(
-        'abort',
-        () => {
-          grant.undelivered();
-        },
-        { once: true },
-      );
+  /** What was granted counts as told only when the client has not hung up before. */
+  #watchDelivery({ client }: AcquireOptions, undelivered: () => void): void {
+    if (client?.aborted === true) undelivered();
+    else client?.addEventListener('abort', undelivered, { once: true });
+  }
+
+  #granted(token: number, leaseMs: number): void {
+    this.membership.raise('token', token);
+    this.#grace.granted(leaseMs);
+  }
+
+  /** @throws RedisUnavailable where too few replicas have the grant, which is taken back if it is a new one */
+  async #replicated(takeBack: () => void): Promise<void> {
+    try {
+      await this.#replicas.written();
+    } catch (error) {
+      takeBack();
+      throw error;
     }
   }
 
@@ -261,7 +366,25 @@ export class LockService implements OnModuleInit, OnApplicationShutdown {
   }
 }
 
-function gone({ signal }: AcquireOptions): Error {
+function anyOf({ signal, client }: AcquireOptions): AbortSignal | undefined {
+  const signals = [signal, client].filter((one) => one !== undefined);
+  return signals.length === 0 ? undefined : AbortSignal.any(signals);
+}
+
+function goneBy({ signal }: AcquireOptions): Error {
   const reason: unknown = signal?.aborted === true ? signal.reason : new Problem(400, 'The request was cut off');
   return reason instanceof Error ? reason : new Error(String(reason));
+}
+
+function refusal(outcome: NotGranted): Refused {
+  return outcome.kind === 'deadlock'
+    ? { ok: false, reason: 'deadlock', cycle: outcome.cycle }
+    : { ok: false, reason: outcome.kind };
+}
+
+function requireOnce(names: readonly string[]): void {
+  const twice = names.findIndex((name, index) => names.indexOf(name) < index);
+  if (twice < 0) return;
+  const errors = [{ field: `locks[${twice}].name`, message: 'must be given once' }];
+  throw new Problem(400, `The request is not valid: locks[${twice}].name must be given once`, { errors });
 }

@@ -1,7 +1,8 @@
-import type { LuaScript, RedisArgument } from '#lib/redis';
+import type { RedisArgument } from '#lib/redis';
 import type { LockKeys } from './lock.keys.js';
+import type { Send } from './lock.listing.js';
 import { scripts, type InspectAnswer, type LockScript } from './lock.scripts.js';
-import type { LockMode, LockView } from './lock.types.js';
+import type { CycleEntry, LockMode, LockView } from './lock.types.js';
 
 /** As whom, and with what knowledge of the others, scripts are called. */
 export interface Caller {
@@ -49,8 +50,10 @@ export interface AcquireCall {
   readonly partly?: boolean;
 }
 
+type GrantedHow = 'new' | 'renewed' | 'upgraded' | 'downgraded' | 'held';
+
 export type AcquireResult =
-  | { readonly kind: 'granted'; readonly token: number; readonly how: 'new' | 'renewed' | 'upgraded' | 'downgraded' }
+  | { readonly kind: 'granted'; readonly token: number; readonly how: GrantedHow }
   | ({ readonly kind: 'waiting' } & Place)
   | { readonly kind: 'offered'; readonly token: number }
   | { readonly kind: 'locked' | 'full' }
@@ -62,9 +65,18 @@ export interface Confirmed {
   readonly how: 'new' | 'upgraded' | 'joined';
 }
 
-type Send = <Answer>(script: LuaScript<Answer>, keys: string[], args: RedisArgument[]) => Promise<Answer>;
+/** Who holds a lock, and who waits for it in which order; at most {@link GRAPH_SIZE} of each. */
+export interface LockGraph {
+  holdersCount: number;
+  waitersCount: number;
+  readonly holders: { owner: string; mode: LockMode; token: number; firm: boolean }[];
+  readonly waiters: { owner: string; mode: LockMode; ticket: number; limit: number; upgrades: boolean }[];
+}
 
 const MOST_LISTED = 1000;
+/** Beyond so many holders a wait counts as not stuck. */
+export const GRAPH_SIZE = 200;
+const FORCED_AT_ONCE = 500;
 const codeOf = (mode: LockMode) => (mode === 'exclusive' ? 'x' : 's');
 const modeOf = (code: string | undefined): LockMode => (code === 'x' ? 'exclusive' : 'shared');
 
@@ -109,15 +121,20 @@ export class LockStore {
     }
   }
 
-  /** Takes an offer, with its token, or this call's part of an acquisition of several. Undefined: it is gone. */
+  /**
+   * Takes an offer, with its token, or this call's part of an acquisition of several.
+   * @param part the offer is taken as part of several, and stays unconfirmed
+   * @returns undefined where it is gone
+   */
   async confirm(
     name: string,
     owner: string,
     token: number | undefined,
     leaseMs: number,
     call: string,
+    part = false,
   ): Promise<Confirmed | undefined> {
-    return granted(await this.#run(scripts.confirm, name, [owner, token ?? '', leaseMs, call]));
+    return granted(await this.#run(scripts.confirm, name, [owner, token ?? '', leaseMs, call, part ? 1 : 0]));
   }
 
   /** Gives up this process's part of a place. An offer that is there is taken, or handed on if `take` is not given. */
@@ -166,6 +183,45 @@ export class LockStore {
     return viewOf(name, answer);
   }
 
+  /** Hears the events of the lock for so many ms, 0 for no longer. @returns how it stands */
+  async watch(name: string, ms: number): Promise<{ view: LockView; seq: number }> {
+    const answer = await this.#run(scripts.watch, name, [ms, MOST_LISTED]);
+    return { view: viewOf(name, answer), seq: Number(answer[6]) };
+  }
+
+  /**
+   * Ends holds whoever has them, some at a time.
+   * @param bound of the first answer, for those that follow
+   */
+  async force(name: string, bound: string): Promise<{ ended: number; bound: string; left: boolean }> {
+    const [ended, token, left] = await this.#run(scripts.force, name, [FORCED_AT_ONCE, bound]);
+    return { ended, bound: token, left: left === 1 };
+  }
+
+  async graph(name: string): Promise<LockGraph> {
+    const [holdersCount, waitersCount, holders, waiters] = await this.#run(scripts.graph, name, [GRAPH_SIZE]);
+    const graph: LockGraph = { holdersCount, waitersCount, holders: [], waiters: [] };
+    for (const [owner = '', mode, token, firm] of inGroups(holders, 4)) {
+      graph.holders.push({ owner, mode: modeOf(mode), token: Number(token), firm: firm === '1' });
+    }
+    for (const [owner = '', mode, ticket, limit, upgrades] of inGroups(waiters, 5)) {
+      graph.waiters.push({
+        owner,
+        mode: modeOf(mode),
+        ticket: Number(ticket),
+        limit: Number(limit),
+        upgrades: upgrades === '1',
+      });
+    }
+    return graph;
+  }
+
+  /** Takes a place away to end a deadlock. @returns whether it was still there under that ticket */
+  async refuse(name: string, owner: string, ticket: number, cycle: CycleEntry[]): Promise<boolean> {
+    const [done] = await this.#run(scripts.refuse, name, [owner, ticket, JSON.stringify(cycle)]);
+    return done === 1;
+  }
+
   async #run<Rest extends unknown[]>({ script }: LockScript<Rest>, name: string, args: RedisArgument[]): Promise<Rest> {
     const { caller, bounds } = this;
     const [time, wake, more, expired, ...rest] = await this.send(script, this.keys.of(name), [
@@ -196,13 +252,15 @@ function viewOf(name: string, [mode, token, holdersCount, waitersCount, holders,
     holdersCount,
     waitersCount,
   };
-  for (let i = 0; i + 3 < holders.length; i += 4) {
-    const [owner = '', held, hold, expires] = holders.slice(i, i + 4);
+  for (const [owner = '', held, hold, expires] of inGroups(holders, 4)) {
     view.holders.push({ owner, mode: modeOf(held), token: Number(hold), expiresInMs: Number(expires) });
   }
-  for (let i = 0; i + 3 < waiters.length; i += 4) {
-    const [owner = '', asked, node = '', waiting] = waiters.slice(i, i + 4);
+  for (const [owner = '', asked, node = '', waiting] of inGroups(waiters, 4)) {
     view.waiters.push({ owner, mode: modeOf(asked), node, waitingMs: Number(waiting) });
   }
   return view;
+}
+
+function inGroups(words: readonly string[], size: number): string[][] {
+  return Array.from({ length: Math.floor(words.length / size) }, (_, i) => words.slice(i * size, (i + 1) * size));
 }

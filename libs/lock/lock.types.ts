@@ -67,3 +67,41 @@ export interface LockView {
   readonly holdersCount: number;
   readonly waitersCount: number;
 }
+
+export interface AcquireManyRequest {
+  /** 1 to 64, each name once. */
+  readonly locks: readonly { readonly name: string; readonly mode: LockMode; readonly limit?: number }[];
+  readonly owner: string;
+  readonly leaseMs?: number;
+  readonly waitMs?: number;
+}
+
+export type AcquireManyAnswer =
+  | {
+      readonly ok: true;
+      readonly tokens: Record<string, number>;
+      readonly leaseMs: number;
+      readonly waitedMs?: number;
+    }
+  /** `name` is the first that was not granted; none is held because of this call. */
+  | (Refused & { readonly name: string });
+
+export interface ListRequest {
+  /** Beginning of the names; all unless given. */
+  readonly prefix?: string;
+  /** Only locks that he holds or waits for. */
+  readonly owner?: string;
+  /** Of the page before. */
+  readonly cursor?: string;
+  /** Most locks of a page; 100 unless given. */
+  readonly limit?: number;
+}
+
+export type LockSummary = Omit<LockView, 'holders' | 'waiters'>;
+
+export interface LockPage {
+  /** Held or waited for, in the order of their names. A page may be short. */
+  readonly locks: LockSummary[];
+  /** null at the end. */
+  readonly cursor: string | null;
+}

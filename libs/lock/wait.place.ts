@@ -5,14 +5,27 @@ import type { AcquireRequest, CycleEntry } from './lock.types.js';
 import { Grant } from './wait.grant.js';
 
 export type Outcome =
-  | { readonly kind: 'granted'; readonly grant: Grant; readonly waitedMs: number | undefined }
-  | { readonly kind: 'locked' | 'timeout' | 'too_many_waiters' | 'gone' }
+  | {
+      readonly kind: 'granted';
+      readonly grant: Grant;
+      /** Part of several: the owner held it before, and nothing was changed yet. */
+      readonly held: boolean;
+      readonly waitedMs: number | undefined;
+    }
+  | NotGranted
+  /** The caller no longer wanted it. */
+  | { readonly kind: 'gone' };
+
+export type NotGranted =
+  | { readonly kind: 'locked' | 'timeout' | 'too_many_waiters' }
   | { readonly kind: 'deadlock'; readonly cycle: CycleEntry[] };
 
 /** A call of acquire that may wait. */
 interface Waiter {
   readonly request: AcquireRequest;
   readonly leaseMs: number;
+  /** The call that takes several locks, if this is one of them. */
+  readonly part: string | undefined;
   /** Monotonic, ms. */
   readonly arrivedAt: number;
   readonly until: number;
@@ -66,6 +79,7 @@ export class WaitingPlace {
   /**
    * Asks for the lock and waits for it.
    * @param gone aborted when the caller no longer wants it
+   * @param part id of the call that takes several locks, of which this is one
    * @throws RedisUnavailable
    */
   async acquire(
@@ -74,6 +88,7 @@ export class WaitingPlace {
     waitMs: number,
     arrivedAt: number,
     gone: AbortSignal | undefined,
+    part?: string,
   ): Promise<Outcome> {
     return await new Promise<Outcome>((resolve, reject) => {
       const timer = setTimeout(() => void this.#then(() => this.#timeOut(waiter)), waitMs);
@@ -87,6 +102,7 @@ export class WaitingPlace {
       const waiter: Waiter = {
         request,
         leaseMs,
+        part,
         arrivedAt,
         until: arrivedAt + waitMs,
         settled: false,
@@ -160,21 +176,26 @@ export class WaitingPlace {
       waiter.fail(this.#dismissal(false));
       return;
     }
-    const { request, leaseMs } = waiter;
-    const call = this.newCall();
+    const { request, leaseMs, part } = waiter;
+    const call = part ?? this.newCall();
     const waitMs = Math.max(1, waiter.until - performance.now());
     // What was offered for an earlier place says nothing about this one.
     if (!this.#place) this.#offer = undefined;
     let result;
     try {
-      result = await this.store.acquire({ ...request, leaseMs, waitMs, call });
+      result = await this.store.acquire({ ...request, leaseMs, waitMs, call, partly: part !== undefined });
     } catch (error) {
       waiter.fail(error);
       return;
     }
     switch (result.kind) {
       case 'granted':
-        waiter.settle({ kind: 'granted', grant: this.#grant(result, call, 1), waitedMs: undefined });
+        waiter.settle({
+          kind: 'granted',
+          grant: this.#grant(result, call, 1),
+          held: result.how === 'held',
+          waitedMs: undefined,
+        });
         break;
       case 'waiting':
         this.#waiters.add(waiter);
@@ -197,12 +218,13 @@ export class WaitingPlace {
     const token = this.#offer;
     this.#offer = undefined;
     if (token === undefined || this.#waiters.size === 0) return;
-    const call = this.newCall();
+    const part = this.#part();
+    const call = part ?? this.newCall();
     const sentAt = performance.now();
     const leaseMs = Math.max(...[...this.#waiters].map((waiter) => waiter.leaseMs));
     let result;
     try {
-      result = await this.store.confirm(this.name, this.owner, token, leaseMs, call);
+      result = await this.store.confirm(this.name, this.owner, token, leaseMs, call, part !== undefined);
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) throw error;
       // Nothing is sent again; the slow check finds out what has become of it.
@@ -219,7 +241,15 @@ export class WaitingPlace {
     this.#place = undefined;
     this.#uncertain = false;
     const grant = this.#grant(result, call, waiters.length);
-    for (const waiter of waiters) waiter.settle({ kind: 'granted', grant, waitedMs: sentAt - waiter.arrivedAt });
+    for (const waiter of waiters) {
+      waiter.settle({ kind: 'granted', grant, held: false, waitedMs: sentAt - waiter.arrivedAt });
+    }
+  }
+
+  /** The one call that takes several, if only that one waits here: what it is offered stays unconfirmed. */
+  #part(): string | undefined {
+    const parts = new Set([...this.#waiters].map(({ part }) => part));
+    return parts.size === 1 ? [...parts][0] : undefined;
   }
 
   #grant(result: { token: number; how: string }, call: string, tellers: number): Grant {
@@ -232,14 +262,26 @@ export class WaitingPlace {
     const [first] = this.#waiters;
     const { name, owner } = this;
     if (!first || !this.#place || !this.#request) return;
-    const call = this.newCall();
+    const part = this.#part();
+    const call = part ?? this.newCall();
     const sentAt = performance.now();
     const waitMs = Math.max(1, Math.max(...[...this.#waiters].map(({ until }) => until)) - sentAt);
     const { mode, limit } = this.#request;
     const { leaseMs } = first;
     let result;
     try {
-      result = await this.store.acquire({ name, owner, mode, limit, leaseMs, waitMs, call, again: this.#place });
+      const partly = part !== undefined;
+      result = await this.store.acquire({
+        name,
+        owner,
+        mode,
+        limit,
+        leaseMs,
+        waitMs,
+        call,
+        partly,
+        again: this.#place,
+      });
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) throw error;
       this.#uncertain ||= error.mayHaveTakenEffect;
@@ -278,9 +320,11 @@ export class WaitingPlace {
     }
     const call = this.newCall();
     const sentAt = performance.now();
+    // Of several, what comes too late for the others is handed on.
+    const take = waiter.part === undefined ? { leaseMs: waiter.leaseMs, call } : undefined;
     let result;
     try {
-      result = await this.store.leave(this.name, this.owner, { leaseMs: waiter.leaseMs, call });
+      result = await this.store.leave(this.name, this.owner, take);
     } catch (error) {
       waiter.fail(this.#mayHave(error));
       this.#place = undefined;

@@ -57,8 +57,9 @@ export class WaitingRoom {
     waitMs: number,
     arrivedAt: number,
     gone: AbortSignal | undefined,
+    part?: string,
   ): Promise<Outcome> {
-    return await this.#placeFor(request).acquire(request, leaseMs, waitMs, arrivedAt, gone);
+    return await this.#placeFor(request).acquire(request, leaseMs, waitMs, arrivedAt, gone, part);
   }
 
   /** Redis offers the lock to the owner. Where nobody waits for it here any more, the offer is handed on. */

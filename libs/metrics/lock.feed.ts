@@ -15,6 +15,8 @@ export class LockFeed implements OnModuleInit {
 
   onModuleInit(): void {
     const { metrics, activity, locks } = this;
+    // A counter that begins with its first event hides that event from increase().
+    for (const mode of ['exclusive', 'shared']) metrics.lockAcquire.inc({ mode, outcome: 'deadlock' }, 0);
     locks.events.on('acquired', ({ mode, outcome, waitedMs }) => {
       metrics.lockAcquire.inc({ mode, outcome });
       if (waitedMs !== undefined) metrics.lockWait.observe({ mode, outcome }, waitedMs / 1000);

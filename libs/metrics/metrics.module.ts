@@ -1,5 +1,6 @@
 import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
+import { register } from 'prom-client';
 import { CacheModule } from '#lib/cache';
 import { LockModule } from '#lib/lock';
 import { MembershipModule } from '#lib/membership';
@@ -7,12 +8,14 @@ import { QueueModule } from '#lib/queue';
 import { RedisModule } from '#lib/redis';
 
 import { ActivityLog } from './activity.log.js';
+import { AdmissionFeed } from './admission.feed.js';
 import { CacheFeed } from './cache.feed.js';
 import { GroundFeed } from './ground.feed.js';
 import { HttpMetrics } from './http.metrics.js';
 import { LockFeed } from './lock.feed.js';
 import { LogModule } from './log.module.js';
 import { metricProviders } from './metrics.table.js';
+import { QueueDepth } from './queue.depth.js';
 import { QueueFeed } from './queue.feed.js';
 
 /** The log and /metrics, fed by what the services tell of themselves. */
@@ -26,9 +29,24 @@ import { QueueFeed } from './queue.feed.js';
     QueueModule,
     CacheModule,
   ],
-  providers: [...metricProviders, ActivityLog, HttpMetrics, GroundFeed, LockFeed, QueueFeed, CacheFeed],
+  providers: [
+    ...metricProviders,
+    ActivityLog,
+    HttpMetrics,
+    AdmissionFeed,
+    GroundFeed,
+    LockFeed,
+    QueueFeed,
+    QueueDepth,
+    CacheFeed,
+  ],
 })
 export class MetricsModule implements NestModule {
+  constructor() {
+    // Gauges of prom-client that end in `_total`, which is for counters; the series by type beside them say the same.
+    for (const what of ['handles', 'requests', 'resources']) register.removeSingleMetric(`nodejs_active_${what}_total`);
+  }
+
   configure(consumer: MiddlewareConsumer): void {
     consumer.apply(HttpMetrics).forRoutes('{/*path}');
   }

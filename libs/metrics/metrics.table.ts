@@ -24,15 +24,27 @@ function seconds(name: string, help: string, labelNames: string[] = []): Declare
 }
 
 /**
- * Every metric of a node. Base units, prefix `sync_`; no name of a lock, queue, key or owner is ever a label.
+ * Every metric of a node. Base units, prefix `sync_`; no name of a lock, key or owner is ever a label, and names of
+ * queues only up to QUEUE_METRICS_MAX.
  */
-const metricsTable = {
+export const metricsTable = {
   buildInfo: gauge('sync_build_info', 'Version of this node; always 1.', ['node', 'version']),
 
   httpDuration: seconds(
     'sync_http_request_duration_seconds',
     'Time from the arrival of a request to the end of its answer.',
     ['method', 'route', 'status'],
+  ),
+  httpWorking: gauge('sync_http_working_requests', 'Requests at work in this node at the moment.'),
+  httpWaiting: gauge('sync_http_waiting_requests', 'Requests that wait in this node for something at the moment.'),
+  httpRefused: counter(
+    'sync_http_refused_total',
+    'Requests refused before they were read: token (401), scope (403), rate (429), in_flight, waiting, event_loop (503).',
+    ['reason'],
+  ),
+  eventLoopDelay: gauge(
+    'sync_event_loop_delay_seconds',
+    'How late this process gets to what is due, mean of half a second.',
   ),
 
   redisDuration: seconds('sync_redis_command_duration_seconds', 'Time of a script call from sending to its answer.', [
@@ -80,6 +92,15 @@ const metricsTable = {
   queueExpired: counter('sync_queue_expired_total', 'Messages dropped because their time to live was over.'),
   queueStale: counter('sync_queue_stale_receipts_total', 'Receipts refused.'),
   queueScheduled: counter('sync_queue_scheduled_total', 'Times that a schedule came due.', ['outcome']),
+  queueMessages: gauge('sync_queue_messages', 'Messages of a queue, by state; the same on every node.', [
+    'queue',
+    'state',
+  ]),
+  queueOldest: gauge(
+    'sync_queue_oldest_age_seconds',
+    'Age since its push of the oldest message of a queue that is ready; 0 where none is.',
+    ['queue'],
+  ),
   queueWaiters: gauge('sync_queue_waiting_pops', 'Pops that wait on this node.'),
 
   cacheReads: counter('sync_cache_reads_total', 'Reads, by hit or miss.', ['result']),

@@ -16,6 +16,8 @@ export class QueueFeed implements OnModuleInit {
   onModuleInit(): void {
     const { metrics, activity } = this;
     const { events } = this.queues;
+    // A counter that begins with its first event hides that event from increase().
+    for (const reason of ['max_deliveries', 'rejected']) metrics.queueDead.inc({ reason }, 0);
     events.on('pushed', (_, count, duplicates) => {
       metrics.queuePushed.inc(count);
       metrics.queueDuplicates.inc(duplicates);

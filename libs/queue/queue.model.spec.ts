@@ -220,10 +220,13 @@ class Pair {
     const { queue, model } = this;
     // A pop that nobody waits for any more: only its receipts can be put back.
     const leaves = gone && manual && id === undefined;
-    const answer = await this.node.queues.pop(
+    const controller = new AbortController();
+    const popping = this.node.queues.pop(
       { queue, ack: manual ? 'manual' : 'auto', ...(count !== undefined && { count }), ...given({ requestId: id }) },
-      leaves ? AbortSignal.abort() : undefined,
+      controller.signal,
     );
+    if (leaves) controller.abort();
+    const answer = await popping;
     const expected = model.once('pop', id, (): { answer: PopResult; changed: boolean } => {
       const taken = model.pop(manual, count ?? 1);
       if (taken === 'too_many_in_flight') return { answer: { ok: false, reason: taken }, changed: false };

@@ -62,6 +62,24 @@ describe('the order of a queue', () => {
     );
   });
 
+  it('keeps the order when more is due at once than one script promotes', async () => {
+    const queue = 'many due';
+    const due = Array.from({ length: 2500 }, (_, i) => i);
+    for (const from of [0, 1000, 2000]) {
+      const messages = due.slice(from, from + 1000).map((payload) => ({ payload, delayMs: 300 - from / 10 }));
+      await one.queues.pushMany({ queue, messages });
+    }
+    const { delayed } = await two.admin.stats(queue);
+    expect(delayed).toBe(2500);
+    await pause(350);
+    await one.queues.push({ queue, payload: 'last' });
+    const items: unknown[] = [];
+    for (let page: unknown[] = []; items.length === 0 || page.length > 0; items.push(...page)) {
+      page = itemsOf(await two.queues.pop({ queue, count: 100 }));
+    }
+    expect(items).toEqual([...due.slice(2000), ...due.slice(1000, 2000), ...due.slice(0, 1000), 'last']);
+  });
+
   it('delivers again within a second, before all that wait, in the order in which deliveries ran out', async () => {
     const queue = 'again';
     for (let i = 0; i < 6; i += 1) await one.queues.push({ queue, payload: i });

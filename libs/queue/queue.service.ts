@@ -117,7 +117,8 @@ export class QueueService implements OnModuleDestroy {
       );
 
     let answer: PopAnswer | undefined;
-    if (waitMs === 0) answer = await attempt('', '', false);
+    if (signal?.aborted === true) answer = undefined;
+    else if (waitMs === 0) answer = await attempt('', '', false);
     else {
       const started = performance.now();
       answer = await this.#waiting.wait(queue, waitMs, attempt, signal);

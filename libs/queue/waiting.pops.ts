@@ -23,6 +23,11 @@ class WaitingPop {
     this.#resolve = undefined;
   }
 
+  /** Whether it was asked to look and has not. */
+  get owesLook(): boolean {
+    return this.#nudge === 'woken' || this.#nudge === 'check';
+  }
+
   async nudged(): Promise<Nudge> {
     const nudge = this.#nudge ?? (await new Promise<Nudge>((resolve) => (this.#resolve = resolve)));
     this.#nudge = undefined;
@@ -99,7 +104,6 @@ export class WaitingPops {
     };
     signal?.addEventListener('abort', gone);
     this.draining.addEventListener('abort', drain);
-    if (signal?.aborted) gone();
     try {
       let answer: PopAnswer | undefined = await attempt(place, '', true);
       for (;;) {
@@ -124,6 +128,7 @@ export class WaitingPops {
       signal?.removeEventListener('abort', gone);
       this.draining.removeEventListener('abort', drain);
       this.#leave(queue, line, id);
+      if (pop.owesLook) this.#checkFirst(line);
     }
   }
 
@@ -170,14 +175,15 @@ export class WaitingPops {
     if (line.delayed && line.delayed.at <= at) return;
     clearTimeout(line.delayed?.timer);
     // Timers fire up to a millisecond early; a wait too long for a timer is renewed by the recheck.
-    const timer = setTimeout(() => void this.#promote(queue, line), Math.min(inMs + 1, 3_600_000));
+    const timer = setTimeout(
+      () => {
+        line.delayed = undefined;
+        // Its look promotes what is due, and wakes others for what it leaves.
+        this.#checkFirst(line);
+      },
+      Math.min(inMs + 1, 3_600_000),
+    );
     line.delayed = { timer, at };
-  }
-
-  async #promote(queue: string, line: Line): Promise<void> {
-    line.delayed = undefined;
-    const answer = await this.store.run(scripts.sweep, queue).catch(ignoreOutage);
-    if (answer) this.#expectDelayed(queue, answer[2]);
   }
 }
 

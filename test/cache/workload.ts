@@ -189,9 +189,13 @@ class Client {
       return;
     }
     if (clear?.kind === 'found' || clear?.kind === 'written') this.#lastVersion = clear.version;
-    this.byKey
-      .get(key)
-      ?.push({ client: this.number, invoked, completed: clear ? completed : Infinity, input, output: clear });
+    const operations = this.byKey.get(key);
+    if (clear) operations?.push({ client: this.number, invoked, completed, input, output: clear });
+    // An answer that changed nothing is not remembered for repetitions: an earlier attempt without an answer may still
+    // be on its way (to a node that is paused, say), and find the line as it would have it.
+    if (!clear || (unclear && clear.kind !== 'written' && clear.kind !== 'deleted')) {
+      operations?.push({ client: this.number, invoked, completed: Infinity, input, output: undefined });
+    }
   }
 
   #draw(): LineInput {

@@ -153,16 +153,16 @@ describe('queues over HTTP', () => {
     const names = Array.from({ length: 25 }, (_, i) => `list/${['é', 'z', 'Z', '🎈', '~'][i % 5] ?? ''}${i}`);
     for (const queue of names) await post(1, '/queue/push', { queue, payload: 1 });
     const seen: string[] = [];
-    let cursor: Json = null;
+    let cursor: string | null = null;
     let pages = 0;
     do {
-      const after: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor as string)}`;
+      const after: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
       const page = await get(1 + (pages % 3), `/queues?prefix=${encodeURIComponent('list/')}&limit=4${after}`);
       const queues = page['queues'] as readonly { queue: string; ready: number }[];
       expect(queues.length).toBeLessThanOrEqual(4);
       seen.push(...queues.map(({ queue }) => queue));
       expect(queues.every(({ ready }) => ready === 1)).toBe(true);
-      cursor = page['cursor'] ?? null;
+      cursor = page['cursor'] as string | null;
       pages += 1;
     } while (cursor !== null);
     expect(seen).toEqual(names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
@@ -281,6 +281,24 @@ describe('queues over HTTP', () => {
       expect(answer.status).toBe(405);
     }
     expect(await get(2, `/queue?${named(queue)}`)).toMatchObject({ ready: 1, paused: false });
+  });
+
+  it('show counts, depth and age in the metrics', async () => {
+    const queue = '!metrics "quoted"';
+    await post(1, '/queue/push', { queue, payload: 1, delayMs: 60_000 });
+    await post(1, '/queue/push', { queue, payload: 2 });
+    const shown = await eventually(
+      async () => {
+        const { text } = await cluster.node(1).get('/metrics');
+        return text.includes('queue="!metrics') && text;
+      },
+      { what: 'the queue in the metrics', everyMs: 200 },
+    );
+    const label = 'queue="!metrics \\"quoted\\""';
+    expect(shown).toContain(`sync_queue_messages{${label},state="delayed"} 1`);
+    expect(shown).toContain(`sync_queue_messages{${label},state="ready"} 1`);
+    expect(shown).toMatch(/sync_queue_oldest_age_seconds\{queue="!metrics[^}]*\} [\d.]+/);
+    expect(Number(/^sync_queue_pushed_total (\d+)/m.exec(shown)?.[1])).toBeGreaterThan(1);
   });
 
   it('give a pop whose client hung up to the next', async () => {

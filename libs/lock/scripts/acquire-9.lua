@@ -27,7 +27,7 @@
 -- ARGV[16] ticket of a place to be enlisted again, else 0
 -- ARGV[17] 1 if that place began as an upgrade
 -- ARGV[18] 1 if the hold is part of several and stays unconfirmed
--- Answers { time, wake, more, expired, code, .. }: granted, token, how (new, renewed, upgraded, downgraded) | waiting, ticket,
+-- Answers { time, wake, more, expired, code, .. }: granted, token, how (new, renewed, upgraded, downgraded, held) | waiting, ticket,
 --   upgrade | offered, token | locked | deadlock, other upgrader | full
 --- @include "snapshot"
 --- @include "lock"
@@ -65,14 +65,14 @@ local function enlist(upgrade, ticket)
   if again ~= 0 and GRANTS then
     -- It may stand before those who wait already, or on its own: then its offer is this very answer.
     more = hand_over() or more
-    place = place_of(owner)
-    if place and place.state == 'o' then return finish(more, 'offered', hold_of(owner).token) end
+    local now = place_of(owner)
+    if now and now.state == 'o' then return finish(more, 'offered', hold_of(owner).token) end
   end
   return finish(more, 'waiting', exact(place.ticket), place.upgrade and '1' or '0')
 end
 
 local function grant(how)
-  if partly and how ~= 'renewed' and how ~= 'downgraded' then
+  if partly and how ~= 'renewed' then
     local was = how == 'upgraded' and { token = hold.token, deadline = hold.deadline, lease = hold.lease } or nil
     hold = {
       mode = mode, token = next_token(), lease = lease, call = call, confirmed = false,
@@ -102,11 +102,15 @@ if hold and not hold.confirmed and not (partly and hold.call == call) then
   -- An offer to this owner that nobody has confirmed yet, or his own acquisition of several under way.
   if hold.mode ~= mode then return finish(more, 'locked') end
   local how = hold.was and 'upgraded' or 'new'
-  local token = confirm(owner, hold, place, lease, call)
+  local token = confirm(owner, hold, place, lease, call, partly)
   return finish(more, 'granted', token, how)
 end
 
 if hold then
+  -- Whoever takes several renews and downgrades last, when nothing can stop him any more.
+  if partly and hold.confirmed and (hold.mode == mode or hold.mode == 'x') then
+    return finish(more, 'granted', hold.token, 'held')
+  end
   if hold.mode == mode then return grant('renewed') end
   if hold.mode == 'x' then return grant('downgraded') end
   local joins = place and place.state == 'q'

@@ -19,6 +19,7 @@
 -- ARGV[8] token of the offer, or '' for a part of several
 -- ARGV[9] lease, ms
 -- ARGV[10] id of the call, for a part of several the one that took it
+-- ARGV[11] 1 if an offer is taken as part of several and stays unconfirmed
 -- Answers { time, wake, more, expired, granted, token, how (new, upgraded, joined) } or { .., gone }
 --- @include "snapshot"
 --- @include "lock"
@@ -32,5 +33,6 @@ if not mine then return finish(step(), 'gone') end
 local how = hold.confirmed and 'joined' or hold.was and 'upgraded' or 'new'
 local place = place_of(owner)
 if place and place.state == 'q' then place = nil end
-confirm(owner, hold, place, lease, call)
+local part = ARGV[11] == '1' and not hold.confirmed
+confirm(owner, hold, place, lease, call, part, token == '')
 return finish(step(), 'granted', token == '' and hold.token or token, how)

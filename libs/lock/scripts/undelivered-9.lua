@@ -34,6 +34,6 @@ if hold.confirmed and place and place.state == 'c' and not is_dead(place) then
   put_hold(owner, hold, place)
   for _, instance in ipairs(place.instances) do tell(instance.id, 'lock.offer', NAME, owner, hold.token) end
 else
-  end_hold(owner, hold, 'released')
+  end_hold(owner, hold, 'undone')
 end
 return finish(step(), 1)

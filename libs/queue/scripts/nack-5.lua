@@ -35,7 +35,7 @@ local function giveBack()
     return 'max_deliveries'
   end
   if options.expiresAt then redis.call('ZADD', expiryKey, options.expiresAt, id) end
-  if delay ~= '0' then
+  if delay ~= '0' or isBehind then
     bullmq_moveToDelayed({markerKey, activeKey, prioritizedKey, delayedKey, base .. id, eventsKey, metaKey, stalledKey,
       waitKey, limiterKey, counterKey}, {base, whole(now), id, token, delay, '0', '', '0', ''})
     leavesFlight(id)

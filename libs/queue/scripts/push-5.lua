@@ -62,7 +62,8 @@ for i = FIRST, #ARGV, FIELDS do
   end
   local arguments = {cmsgpack.pack(job), ARGV[i], cmsgpack.pack(options)}
   local id
-  if delay > 0 then
+  local isDelayed = delay > 0 or isBehind
+  if isDelayed then
     id = bullmq_addDelayedJob({markerKey, metaKey, idKey, delayedKey, completedKey, eventsKey}, arguments)
   else
     id = bullmq_addPrioritizedJob({markerKey, metaKey, idKey, prioritizedKey, delayedKey, completedKey, activeKey,
@@ -74,7 +75,7 @@ for i = FIRST, #ARGV, FIELDS do
     duplicates[#duplicates + 1] = #ids - 1
   else
     if ttl > 0 then redis.call('ZADD', expiryKey, now + ttl, id) end
-    if delay > 0 then tellNextDelayed(id) else becomesReady(id, now) end
+    if isDelayed then tellNextDelayed(id) else becomesReady(id, now) end
   end
 end
 

@@ -1,6 +1,7 @@
 -- Makes the hold its owner's: the lease starts now. Of a place that offered it, the connections on other instances have
 -- not heard yet; they are remembered, so that the grant is not taken back while one of them waits for it.
-local function confirm(owner, hold, place, lease, call)
+-- As part of several (`part`) it stays unconfirmed; once all of them are (`whole`), it can still be undone.
+local function confirm(owner, hold, place, lease, call, part, whole)
   if place then
     remove_instance(place, CALLER)
     if #place.instances == 0 then
@@ -11,10 +12,16 @@ local function confirm(owner, hold, place, lease, call)
     end
   end
   local first = not hold.confirmed
-  hold.deadline = math.max(first and not hold.was and 0 or hold.was and hold.was.deadline or hold.deadline, lock.now + lease)
-  hold.lease, hold.call, hold.confirmed, hold.was = lease, call, true, nil
+  if part then
+    hold.call, hold.deadline = call, lock.now + OFFER_MS
+  else
+    local before = hold.confirmed and hold.deadline or hold.was and hold.was.deadline or 0
+    hold.deadline = math.max(before, lock.now + lease)
+    hold.lease, hold.call, hold.confirmed = lease, call, true
+    if not whole then hold.was = nil end
+  end
   if place then put_place(owner, place, hold) end
   put_hold(owner, hold, place)
-  if first then event('acquired', owner, hold.mode, hold.token) end
+  if first and not part then event('acquired', owner, hold.mode, hold.token) end
   return hold.token
 end

@@ -2,7 +2,7 @@
 -- way turns a token into 1.79e+15. Nothing here is written before everything a script needs was read and decoded.
 local NAME, FLOOR = ARGV[1], tonumber(ARGV[2])
 local OFFER_MS, CHANNEL, CALLER = tonumber(ARGV[4]), ARGV[5], ARGV[6]
-local KEEP_MS = 5000
+--- @include "keep"
 -- Without an offer's time nothing is handed on.
 local GRANTS = OFFER_MS > 0
 local UPGRADER = -9007199254740992

@@ -19,7 +19,7 @@ local function end_hold(owner, hold, kind)
     redis.call('HDEL', KEYS[5], owner)
     place = nil
   end
-  if hold.was and not hold.confirmed and hold.was.deadline > lock.now then
+  if hold.was and (not hold.confirmed or kind == 'undone') and hold.was.deadline > lock.now then
     local was = hold.was
     put_hold(owner, {
       mode = 's', token = was.token, lease = was.lease, call = '-', confirmed = true, deadline = was.deadline,
@@ -31,7 +31,7 @@ local function end_hold(owner, hold, kind)
   if queued and place.upgrade then redis.call('ZADD', KEYS[4], exact(rank_of(place, false)), owner) end
   if hold.confirmed then
     if kind == 'expired' then expired = expired + 1 end
-    event(kind, owner, hold.mode, hold.token)
+    event(kind == 'expired' and kind or 'released', owner, hold.mode, hold.token)
   end
 end
 
@@ -133,7 +133,8 @@ local function arm_head()
       tell(instance.id, 'lock.wake', NAME, exact(wake - lock.now))
     end
   end
-  if again then lock.head, lock.armed = owner, wake end
+  -- Whoever was answered has no earlier timer any more.
+  if again or answer >= 0 then lock.head, lock.armed = owner, wake end
   return answer
 end
 
@@ -156,7 +157,7 @@ local function arm_watchers()
       tell(instance, 'lock.wake', NAME, exact(alarm - lock.now))
     end
   end
-  if again then lock.alarm = alarm end
+  if again or answer >= 0 then lock.alarm = alarm end
   return answer
 end
 

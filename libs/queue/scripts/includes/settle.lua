@@ -75,6 +75,9 @@ local function redeliver(id, maxDead)
   effects[1] = effects[1] + 1
 end
 
+-- More messages are due than one script promotes: what becomes ready meanwhile joins them at their end.
+local isBehind = false
+
 -- Drops what expired, gives back what was not acknowledged in time, promotes what is due.
 local function settle(maxDead, lapses)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', expiryKey, '-inf', now, 'LIMIT', 0, 100)) do
@@ -87,7 +90,9 @@ local function settle(maxDead, lapses)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', inflightKey, '-inf', '(' .. whole(now), 'LIMIT', 0, lapses or 100)) do
     redeliver(id, maxDead)
   end
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', delayedKey, '-inf', whole((now + 1) * 4096 - 1), 'LIMIT', 0, 1000)) do
+  local due = redis.call('ZRANGEBYSCORE', delayedKey, '-inf', whole((now + 1) * 4096 - 1), 'LIMIT', 0, 1000)
+  isBehind = #due == 1000
+  for _, id in ipairs(due) do
     bullmq_promote({delayedKey, waitKey, pausedKey, metaKey, prioritizedKey, activeKey, counterKey, eventsKey,
       markerKey}, {base, id})
     becomesReady(id)

@@ -1,0 +1,86 @@
+import type { LuaScript, RedisArgument } from '#lib/redis';
+import { LockKeys } from './lock.keys.js';
+import { listScript, waitsScript } from './lock.scripts.js';
+
+export type Send = <Answer>(script: LuaScript<Answer>, keys: string[], args: RedisArgument[]) => Promise<Answer>;
+
+/** No text in UTF-8 has this byte, so it ends every range of what begins alike. */
+const END = Buffer.from([0xff]);
+const MOST_WAITS_OF_ONE = 1000;
+
+interface Entry {
+  readonly name: string;
+  readonly bytes: Buffer;
+}
+
+export interface NamePage {
+  /** In the order of their bytes in UTF-8. */
+  readonly names: string[];
+  /** Where to go on; undefined at the end. */
+  readonly next: string | undefined;
+}
+
+/** Looks through the indices of all buckets, of which each is in another slot. */
+export class LockListing {
+  constructor(
+    private readonly send: Send,
+    private readonly keys: LockKeys,
+  ) {}
+
+  /**
+   * A page of names, which may be short.
+   * @param owner only locks that he holds or waits for
+   * @param after the last name of the page before
+   */
+  async page(prefix: string, owner: string | undefined, after: string | undefined, limit: number): Promise<NamePage> {
+    const scope = Buffer.from(owner === undefined ? '' : `${Buffer.byteLength(owner)}:${owner}`);
+    const min = after === undefined ? ['[', scope, prefix] : ['(', scope, after];
+    const range = [bytesOf(min), bytesOf(['(', scope, prefix, END])];
+    const kind = owner === undefined ? 'n' : 'o';
+    // Names spread evenly over the buckets; a little more than its part from each fills most pages.
+    const share = Math.ceil((limit / LockKeys.buckets.length) * 1.3) + 4;
+    const parts = await Promise.all(
+      LockKeys.buckets.map((bucket) => {
+        const [names = '', owners = '', due = ''] = this.keys.ofBucket(bucket);
+        return this.send(listScript, [kind === 'n' ? names : owners, due], [kind, ...range, share]);
+      }),
+    );
+    const nameOf = (entry: string): Entry => {
+      const bytes = Buffer.from(entry).subarray(scope.length);
+      return { name: bytes.toString(), bytes };
+    };
+    // Beyond the first bucket that has more, names of it may be missing.
+    const ends = parts.filter(([atEnd]) => atEnd === 0).map(([, last]) => nameOf(last));
+    const frontier = ends.sort(byBytes)[0];
+    const found = parts
+      .flatMap(([, , ...entries]) => entries.map(nameOf))
+      .filter((entry) => !frontier || byBytes(entry, frontier) <= 0)
+      .sort(byBytes);
+    const names = found.slice(0, limit).map(({ name }) => name);
+    return { names, next: found.length > limit ? names.at(-1) : frontier?.name };
+  }
+
+  /** Every lock that some owners wait for. @returns owner and lock of each wait */
+  async waitsOf(owners: readonly string[]): Promise<{ owner: string; name: string }[]> {
+    if (owners.length === 0) return [];
+    const parts = await Promise.all(
+      LockKeys.buckets.map((bucket) => {
+        const [, index = '', due = ''] = this.keys.ofBucket(bucket);
+        return this.send(waitsScript, [index, due], [this.keys.placesIn(bucket), MOST_WAITS_OF_ONE, ...owners]);
+      }),
+    );
+    const waits: { owner: string; name: string }[] = [];
+    for (const part of parts) {
+      for (let i = 0; i + 1 < part.length; i += 2) waits.push({ owner: part[i] ?? '', name: part[i + 1] ?? '' });
+    }
+    return waits;
+  }
+}
+
+function bytesOf(parts: readonly (string | Buffer)[]): Buffer {
+  return Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)));
+}
+
+function byBytes(a: Entry, b: Entry): number {
+  return Buffer.compare(a.bytes, b.bytes);
+}

@@ -1,0 +1,48 @@
+import type { Response } from 'express';
+import type { WatchEvent } from './lock.watchers.js';
+
+const PING_MS = 15_000;
+/** A client that does not read is let go before it fills the memory of the node. */
+const MAX_UNREAD_BYTES = 1024 * 1024;
+
+/** Server-sent events: the kind of each as its `event`, the rest as JSON in its `data`. */
+export class EventStream {
+  #ping: NodeJS.Timeout | undefined;
+
+  /** Nothing is sent before the first event: until then the answer may still become a problem document. */
+  constructor(private readonly response: Response) {}
+
+  /** @param ended called once, when either side has ended it; at once if that has happened */
+  onEnd(ended: () => void): void {
+    const onClose = () => {
+      clearInterval(this.#ping);
+      ended();
+    };
+    if (this.response.closed) onClose();
+    else this.response.once('close', onClose);
+  }
+
+  send(event: WatchEvent): void {
+    if (this.response.writableLength > MAX_UNREAD_BYTES) {
+      this.response.destroy();
+      return;
+    }
+    if (!this.response.headersSent) this.#begin();
+    const { kind, ...data } = event;
+    // JSON has no line breaks of its own, so one data line holds it.
+    this.response.write(`event: ${kind}\ndata: ${JSON.stringify(kind === 'state' ? { ok: true, ...data } : data)}\n\n`);
+  }
+
+  end(): void {
+    this.response.end();
+  }
+
+  #begin(): void {
+    this.response.status(200).set({
+      'Content-Type': 'text/event-stream',
+      'Cache-Control': 'no-store',
+      'X-Accel-Buffering': 'no',
+    });
+    this.#ping = setInterval(() => this.response.write(': ping\n\n'), PING_MS);
+  }
+}
