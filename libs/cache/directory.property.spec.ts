@@ -228,7 +228,7 @@ describe('the scripts do what the protocol says', () => {
         }
       }),
       {
-        numRuns: Number(process.env['PROPERTY_RUNS'] ?? 100),
+        numRuns: Number(process.env['PROPERTY_RUNS'] ?? 150),
         ...(process.env['PROPERTY_SEED'] !== undefined && { seed: Number(process.env['PROPERTY_SEED']) }),
       },
     );
