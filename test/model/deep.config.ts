@@ -1,7 +1,8 @@
-import { mergeConfig } from 'vitest/config';
-import base from '../../vitest.config.js';
-
-const { test, ...rest } = base;
+import { defineConfig } from 'vitest/config';
 
 /** The search that is too long for every test run: `npm run model`. */
-export default mergeConfig(rest, { test: { ...test, include: ['test/model/deep.search.ts'] } });
+export default defineConfig({
+  resolve: { conditions: ['source'] },
+  ssr: { resolve: { conditions: ['source'] } },
+  test: { include: ['test/model/deep.search.ts'] },
+});
