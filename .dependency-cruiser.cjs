@@ -19,7 +19,8 @@ module.exports = {
     {
       name: 'libs-do-not-know-apps',
       severity: 'error',
-      from: { path: '^libs/' },
+      comment: 'Specs and their fixtures may use the harness of test/cluster.',
+      from: { path: '^libs/', pathNot: '\\.(spec|fixture)\\.ts$' },
       to: { path: '^(apps|test|scripts)/' },
     },
     {
@@ -32,7 +33,7 @@ module.exports = {
     {
       name: 'no-unlisted-package',
       severity: 'error',
-      from: { path: '^(apps|libs)/', pathNot: '\\.spec\\.ts$' },
+      from: { path: '^(apps|libs)/', pathNot: '\\.(spec|fixture)\\.ts$' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
     },
     ...Object.entries(mayUse).map(([lib, others]) => ({

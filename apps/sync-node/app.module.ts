@@ -1,12 +1,14 @@
 import { Module } from '@nestjs/common';
+import { CacheModule } from '#lib/cache';
 import { ConfigModule } from '#lib/config';
 import { HealthModule } from '#lib/health';
 import { HttpModule } from '#lib/http';
 import { LockModule } from '#lib/lock';
 import { MetricsModule } from '#lib/metrics';
+import { QueueModule } from '#lib/queue';
 
 /** One node: everything it consists of. */
 @Module({
-  imports: [ConfigModule, HttpModule, LockModule, MetricsModule, HealthModule],
+  imports: [ConfigModule, HttpModule, MetricsModule, HealthModule, LockModule, QueueModule, CacheModule],
 })
 export class AppModule {}

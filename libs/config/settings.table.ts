@@ -1,41 +1,5 @@
 import { hostname } from 'node:os';
-import { EnvError, makeExactValidator, type ExactValidator } from 'envalid';
-
-/** A whole number of the unit that the setting's name ends in, within bounds that the message names. */
-function integer(min: number, max: number): ExactValidator<number> {
-  return makeExactValidator((input) => {
-    const value = Number(input);
-    if (!/^\d+$/.test(input) || value < min || value > max) {
-      throw new EnvError(`must be a whole number from ${min} to ${max}, not "${input}"`);
-    }
-    return value;
-  });
-}
-
-/** A string of a form that the message puts into words. */
-function text(form: RegExp, words: string): ExactValidator<string> {
-  return makeExactValidator((input) => {
-    if (!form.test(input)) throw new EnvError(`must be ${words}, not "${input}"`);
-    return input;
-  });
-}
-
-function oneOf<const Choice extends string>(choices: readonly Choice[]): ExactValidator<Choice> {
-  return makeExactValidator((input) => {
-    const choice = choices.find((known) => known === input);
-    if (choice === undefined) throw new EnvError(`must be one of ${choices.join(', ')}, not "${input}"`);
-    return choice;
-  });
-}
-
-/** A Redis URL; the message never repeats it, since it may carry a password. */
-const redisUrl = makeExactValidator((input) => {
-  const url = URL.canParse(input) ? new URL(input) : undefined;
-  if (!url || !/^rediss?:$/.test(url.protocol) || url.hostname === '') {
-    throw new EnvError('must be a URL like redis://host:6379 or rediss://user:password@host:6380/0');
-  }
-  return input;
-});
+import { flag, integer, oneOf, redisUrl, text } from './setting.forms.js';
 
 const port = integer(1, 65_535);
 const positive = integer(1, 1_000_000_000);
@@ -88,6 +52,12 @@ export const settingsTable = {
     default: 'sync',
     desc: 'First part of every key and channel, so that several systems can share one Redis.',
   }),
+  EMPTY_REDIS_IS_NEW: oneOf(['true', 'false'])({
+    default: 'false',
+    desc:
+      'Whether a Redis without any trace of this system has never had one, so that nobody holds locks from before. ' +
+      'Set it where only that can be, as with data on a volume; else the first nodes on an empty Redis hold back for LOCK_GRACE_MAX_MS.',
+  }),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])({
     default: 'info',
     desc: 'Least severity that is logged; debug logs each request.',
@@ -103,12 +73,67 @@ export const settingsTable = {
     default: 10_000,
     desc: 'Least time between two lines of activity in the log.',
   }),
+  API_TOKENS_FILE: text(
+    /^\S(.*\S)?$/,
+    'the path of a file',
+  )({
+    default: undefined,
+    desc: 'Lines of "name sha256-of-token scope[,scope]"; with it every call needs a token. Read again when it changes.',
+  }),
+  METRICS_PUBLIC: flag({ default: false, desc: 'Whether GET /metrics needs no token where other calls do.' }),
   MAX_BODY_BYTES: integer(
     1024,
     64 * 1024 * 1024,
   )({
     default: 1024 * 1024,
     desc: 'Largest request body; above it the answer is 413.',
+  }),
+  REQUEST_TIMEOUT_MS: integer(
+    1000,
+    3_600_000,
+  )({
+    default: 60_000,
+    desc: 'How long a client may take to send one request, body included; looked at every 30 s.',
+  }),
+  KEEP_ALIVE_MS: integer(
+    1000,
+    3_600_000,
+  )({
+    default: 75_000,
+    desc: 'How long an idle connection is kept; longer than a proxy in front keeps it, or some of its calls meet a closed one.',
+  }),
+  MAX_IN_FLIGHT: positive({
+    default: 2000,
+    desc: 'Most requests at work in this node; above it the answer is 503 at once.',
+  }),
+  MAX_WAITING: positive({
+    default: 10_000,
+    desc: 'Most requests that wait in this node (waitMs above 0, /lock/watch); above it the answer is 503 at once.',
+  }),
+  MAX_EVENT_LOOP_DELAY_MS: integer(
+    10,
+    60_000,
+  )({
+    default: 250,
+    desc: 'Above this mean delay of the event loop for a second, requests are answered 503 at once.',
+  }),
+  RATE_LIMIT_PER_S: integer(
+    0,
+    1_000_000,
+  )({
+    default: 0,
+    desc: 'Most calls of one caller (credential, else address) to this node in a second; above it 429. 0: no limit.',
+  }),
+  RATE_LIMIT_MAX_CALLERS: positive({
+    default: 10_000,
+    desc: 'Of how many callers the rate is remembered.',
+  }),
+  TRUSTED_PROXIES: integer(
+    0,
+    10,
+  )({
+    default: 0,
+    desc: 'How many proxies in front add to X-Forwarded-For, for the address of a caller; 0: the header is not believed.',
   }),
   SHUTDOWN_GRACE_MS: integer(
     0,
@@ -122,6 +147,28 @@ export const settingsTable = {
     desc: 'Most bytes of cached lines in the memory of this node.',
   }),
   CACHE_MAX_LINES: positive({ default: 100_000, desc: 'Most cached lines in the memory of this node.' }),
+  CACHE_WRITE_TIMEOUT_MS: integer(
+    1000,
+    600_000,
+  )({
+    default: 10_000,
+    desc: 'How long a cache write waits for other nodes to let go of the line before it is refused with 503.',
+  }),
+  CACHE_MAX_WAITING_WRITES: positive({
+    default: 10_000,
+    desc: 'Most writes to one line that wait on this node; above it they are refused with 503.',
+  }),
+  CACHE_SWEEP_MS: integer(
+    100,
+    3_600_000,
+  )({
+    default: 1000,
+    desc: 'Time between two looks, at an eighth of all lines each, for values that have ended and that nobody reads.',
+  }),
+  CACHE_HOT_FROM: positive({
+    default: 16,
+    desc: 'From how many more changes of writer than reads on a line is no longer cached.',
+  }),
   LOCK_OFFER_MS: integer(
     100,
     60_000,
@@ -154,5 +201,28 @@ export const settingsTable = {
   QUEUE_MAX_LENGTH: positive({
     default: 1_000_000,
     desc: 'Most messages of one queue: ready, delayed and in flight.',
+  }),
+  QUEUE_MAX_IN_FLIGHT: positive({
+    default: 100_000,
+    desc: 'Most deliveries of one queue that are out and not acknowledged; above it a pop is refused.',
+  }),
+  QUEUE_MAX_DEAD: positive({
+    default: 100_000,
+    desc: 'Most dead letters of one queue; beyond it the oldest is dropped.',
+  }),
+  QUEUE_METRICS_MAX: integer(
+    0,
+    10_000,
+  )({
+    default: 100,
+    desc: 'Most queues with depth and age of their own in /metrics: the first by name; 0 for none.',
+  }),
+  QUEUE_MAX_SCHEDULES: positive({ default: 10_000, desc: 'Most schedules of all queues.' }),
+  QUEUE_BOARD_MAX: integer(
+    1,
+    1000,
+  )({
+    default: 25,
+    desc: 'Most queues on the board at /admin/queues: the first by name.',
   }),
 };

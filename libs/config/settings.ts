@@ -14,16 +14,22 @@ export class InvalidSettings extends Error {
 
 /**
  * Reads and checks the settings of {@link settingsTable}.
- * @param environment variables by name; unknown ones are left alone, empty ones count as not given
+ * @param environment variables by name, this process's unless given; unknown ones are left alone, empty ones count as
+ *   not given
  * @throws InvalidSettings naming every wrong variable, what it must be and what it was
  */
-export function readSettings(environment: NodeJS.ProcessEnv) {
+export function readSettings(environment: NodeJS.ProcessEnv = process.env) {
+  return readTable(environment, settingsTable);
+}
+
+/** As {@link readSettings}, for another table. */
+export function readTable<Table extends object>(environment: NodeJS.ProcessEnv, table: Table) {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   // The clean environment is a proxy that guards against typos; a plain copy is faster to read from on every request.
   return Object.freeze({
-    ...cleanEnv(given, settingsTable, {
+    ...cleanEnv(given, table, {
       reporter: ({ errors }) => {
-        const wrong = Object.entries(errors).map(([name, error]) => `  ${name} ${error.message}`);
+        const wrong = Object.entries<Error | undefined>(errors).map(([name, error]) => `  ${name} ${error?.message}`);
         if (wrong.length > 0) throw new InvalidSettings(`The environment does not fit:\n${wrong.join('\n')}`);
       },
     }),

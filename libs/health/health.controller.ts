@@ -32,6 +32,8 @@ export class HealthController {
     return this.#check(response, [
       () => this.node.redis(),
       () => this.node.lease(),
+      () => this.node.locking(),
+      () => this.node.caching(),
       () => this.node.durability(),
       () => this.node.serving(),
     ]);

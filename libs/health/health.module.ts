@@ -1,5 +1,7 @@
 import { Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
+import { CacheModule } from '#lib/cache';
+import { LockModule } from '#lib/lock';
 import { MembershipModule } from '#lib/membership';
 import { RedisModule } from '#lib/redis';
 import { ClusterController } from './cluster.controller.js';
@@ -7,7 +9,7 @@ import { HealthController } from './health.controller.js';
 import { NodeHealth } from './node.health.js';
 
 @Module({
-  imports: [RedisModule, MembershipModule, TerminusModule.forRoot({ logger: false })],
+  imports: [RedisModule, MembershipModule, LockModule, CacheModule, TerminusModule.forRoot({ logger: false })],
   controllers: [HealthController, ClusterController],
   providers: [NodeHealth],
 })

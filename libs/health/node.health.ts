@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
+import { CacheService } from '#lib/cache';
 import { Draining } from '#lib/http';
+import { LockService } from '#lib/lock';
 import { Membership } from '#lib/membership';
 import { RedisConnections } from '#lib/redis';
 
@@ -17,14 +19,14 @@ export class NodeHealth {
     private readonly membership: Membership,
     private readonly connections: RedisConnections,
     private readonly draining: Draining,
-  ) {
-    void this.membership.ready.then(() => {
-      this.#started = true;
-    });
-  }
+    private readonly cache: CacheService,
+    private readonly locks: LockService,
+  ) {}
 
   isReady(): boolean {
-    return this.membership.usable && this.membership.leaseStands() && !this.draining.signal.aborted;
+    return (
+      this.#hasStarted() && this.membership.usable && this.membership.leaseStands() && !this.draining.signal.aborted
+    );
   }
 
   process(): HealthIndicatorResult {
@@ -43,6 +45,14 @@ export class NodeHealth {
     return epoch !== undefined && this.membership.leaseStands() ? check.up({ epoch }) : check.down('no lease stands');
   }
 
+  caching(): HealthIndicatorResult {
+    return this.#holdBack('cache', this.cache.holding, 'waits until no node can serve old copies');
+  }
+
+  locking(): HealthIndicatorResult {
+    return this.#holdBack('lock', this.locks.holding, 'waits until holds that Redis may have lost are over');
+  }
+
   /** Weaker than asked for is told, but no reason to send requests elsewhere: all nodes share this Redis. */
   durability(): HealthIndicatorResult {
     const check = this.indicators.check('durability');
@@ -57,6 +67,19 @@ export class NodeHealth {
 
   startup(): HealthIndicatorResult {
     const check = this.indicators.check('startup');
-    return this.#started ? check.up() : check.down('not yet in the registry of nodes');
+    return this.#hasStarted() ? check.up() : check.down('not yet among the nodes, or waiting for what came before');
+  }
+
+  /** A hold that comes later is told, but no reason to be sent nothing: all nodes hold then, and the rest serves. */
+  #holdBack(service: string, holds: boolean, message: string): HealthIndicatorResult {
+    const check = this.indicators.check(service);
+    if (!holds) return check.up();
+    return this.#hasStarted() ? check.degraded({ message }) : check.down(message);
+  }
+
+  /** Once everything has been ready to serve, this node has started, whatever comes later. */
+  #hasStarted(): boolean {
+    this.#started ||= this.membership.leaseStands() && !this.cache.holding && !this.locks.holding;
+    return this.#started;
   }
 }

@@ -3,10 +3,17 @@ import { randomUUID } from 'node:crypto';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { json, type NextFunction, type Request, type Response } from 'express';
 import type { Settings } from '#lib/config';
+import { authenticate, authorize } from './access/access.middleware.js';
+import { Credentials } from './access/credentials.service.js';
+import { Draining } from './draining.js';
+import { lastAnswers } from './last.answers.js';
+import { LoadShedder } from './load/load.shedder.js';
+import { RateLimiter } from './load/rate.limiter.js';
 import { Problem } from './problem.js';
 import { ProblemFilter } from './problem.filter.js';
 import { parseQuery } from './query.parser.js';
 import { RequestPipe } from './request.pipe.js';
+import { setSecurityHeaders } from './security.headers.js';
 
 /** 1 to 128 visible ASCII characters. */
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
@@ -22,10 +29,29 @@ export function setUpHttp(app: NestExpressApplication, settings: Settings): void
   app.disable('etag');
   app.set('query parser', parseQuery);
   app.use(identify(settings.NODE_ID));
+  app.use(lastAnswers(app.get(Draining)));
+  admitCallers(app, settings);
   app.use(refuseForeignBodies);
   app.use(json({ limit: settings.MAX_BODY_BYTES, strict: false, verify: refuseBrokenText }));
+  app.use(app.get(LoadShedder).setWaitersAside);
+  const server = app.getHttpServer();
+  server.requestTimeout = settings.REQUEST_TIMEOUT_MS;
+  server.keepAliveTimeout = settings.KEEP_ALIVE_MS;
   app.useGlobalPipes(new RequestPipe());
   app.useGlobalFilters(new ProblemFilter((path) => methodsOf(app, path)));
+}
+
+/** Whether a request is taken at all, decided before anything is read of it: load, who calls, how often, and what. */
+function admitCallers(app: NestExpressApplication, settings: Settings): void {
+  const credentials = app.get(Credentials);
+  const limiter = app.get(RateLimiter);
+  app.set('trust proxy', settings.TRUSTED_PROXIES);
+  app.use(app.get(LoadShedder).admit);
+  if (credentials.configured) app.use(authenticate(credentials));
+  if (limiter.configured) app.use(limiter.limit);
+  if (credentials.configured) {
+    app.use(authorize(credentials, settings, (path) => methodsOf(app, path).length > 0));
+  }
 }
 
 function identify(nodeId: string) {
@@ -33,6 +59,7 @@ function identify(nodeId: string) {
     const given = request.headers['x-request-id'];
     response.setHeader('X-Node', nodeId);
     response.setHeader('X-Request-Id', typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID());
+    setSecurityHeaders(response, request.path);
     next();
   };
 }

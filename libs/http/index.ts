@@ -1,3 +1,4 @@
+export { Credentials } from './access/credentials.service.js';
 export { ClientGone } from './client-gone.decorator.js';
 export { decodeCursor, encodeCursor } from './cursor.js';
 export { Draining, NodeDraining } from './draining.js';
@@ -19,5 +20,7 @@ export {
 } from './fields.js';
 export { HttpModule } from './http.module.js';
 export { setUpHttp } from './http.setup.js';
+export { LoadShedder, type RequestKind, type ShedReason } from './load/load.shedder.js';
+export { RateLimiter } from './load/rate.limiter.js';
 export { NoQuery } from './no.query.js';
 export { Problem } from './problem.js';

@@ -1,7 +1,7 @@
 import { GRAPH_SIZE, type LockGraph } from './lock.store.js';
 
 /** One wait: an owner's place in the queue of a lock. */
-export interface Wait {
+interface Wait {
   readonly name: string;
   readonly owner: string;
   readonly ticket: number;

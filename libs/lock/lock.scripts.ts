@@ -4,7 +4,7 @@ import { loadScript, type LuaScript } from '#lib/redis';
 const folder = new URL('./scripts/', import.meta.url);
 
 /** What every script answers first: Redis's time in ms, ms until the caller's timer (-1: none), whether to step again, how many holds have expired. */
-export type StepAnswer = [time: string, wake: number, more: 0 | 1, expired: number, ...rest: unknown[]];
+type StepAnswer = [time: string, wake: number, more: 0 | 1, expired: number, ...rest: unknown[]];
 
 export interface LockScript<Rest extends unknown[]> {
   readonly script: LuaScript<StepAnswer>;

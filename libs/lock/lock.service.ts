@@ -151,6 +151,11 @@ export class LockService implements OnModuleInit, OnApplicationShutdown {
     await this.#replicas.close();
   }
 
+  /** Whether acquiring is refused because Redis may have lost holds that are still in force. */
+  get holding(): boolean {
+    return this.#grace.holds;
+  }
+
   /** Connections that wait for a lock on this node. */
   get waiting(): number {
     return this.#room.waiting;

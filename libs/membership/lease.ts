@@ -16,7 +16,7 @@ export interface Clocks {
   wall(): number;
 }
 
-export const systemClocks: Clocks = { monotonic: () => performance.now(), wall: () => Date.now() };
+const systemClocks: Clocks = { monotonic: () => performance.now(), wall: () => Date.now() };
 
 interface Renewal {
   readonly number: number;

@@ -13,6 +13,6 @@ export const scripts = {
   renew: loadScript<RegistryAnswer | [null]>(folder, 'renew-2'),
   fence: loadScript<0 | 1>(folder, 'fence-1'),
   retire: loadScript<1>(folder, 'retire-1'),
-  admit: loadScript<[renewals: string | null, graceOver: string[]]>(folder, 'admit-2'),
+  admit: loadScript<[renewals: string | null, durable: string | null, graceOver: string[]]>(folder, 'admit-2'),
   members: loadScript<(string | number)[]>(folder, 'members-2'),
 };

@@ -15,10 +15,13 @@ import { SilenceWatch } from './silence.watch.js';
 /** How long GET /cluster remembers a dead node. */
 const REMEMBER_DEAD_MS = 24 * 3_600_000;
 
+/** How often this process looks whether Redis is still set up as the guarantees ask for. */
+const CHECK_DURABILITY_MS = 5000;
+
 /** Another Redis process answers than before, or the first one that this process meets. */
 export interface ServerChange {
   readonly server: RedisServer;
-  /** False only where nothing that was acknowledged can be missing. True for the first server. */
+  /** False only where nothing that was acknowledged to any process can be missing. */
   readonly lost: boolean;
   /** Services that need not hold back: the hold of another node under this very server has ended. */
   readonly graceOver: ReadonlySet<string>;
@@ -78,6 +81,7 @@ export class Membership implements OnModuleInit {
   #previous: number | undefined;
   #lease = new Lease();
   #admitted: RedisServer | undefined;
+  #checkedAt = 0;
   #beating = false;
   #stopped = false;
   #timer: NodeJS.Timeout | undefined;
@@ -225,6 +229,10 @@ export class Membership implements OnModuleInit {
         return;
       }
       if (!this.#holds.some((because) => because())) await this.#renew();
+      if (performance.now() - this.#checkedAt > CHECK_DURABILITY_MS) {
+        this.#checkedAt = performance.now();
+        await this.durability.check();
+      }
     } catch (error) {
       this.#logger.debug(`renewal failed: ${error instanceof Error ? error.message : String(error)}`);
     } finally {
@@ -236,25 +244,29 @@ export class Membership implements OnModuleInit {
   async #admit(): Promise<void> {
     const server = this.redis.lease.server;
     if (!server) return;
-    const before = this.durability.state;
-    const [renewals, graceOver] = await this.redis.lease.run(
+    const durableBefore = this.durability.state === 'always';
+    const first = this.#previous === undefined;
+    const [renewals, stamp, graceOver] = await this.redis.lease.run(
       scripts.admit,
       [this.#keys.registry, this.#keys.graceOver],
-      [this.#previous ?? ''],
+      [this.#previous ?? '', first && this.settings.EMPTY_REDIS_IS_NEW === 'true' ? server.runId : ''],
     );
     await this.durability.check();
     if (server !== this.redis.lease.server) return;
-    const first = this.#previous === undefined;
-    // The log of a server that syncs every write is whole up to its end: where the last renewal that was confirmed is
-    // in it, so is all that came before it, and `always` vouches for what came after. A former replica vouches for nothing.
-    const kept = before === 'always' && !server.promoted && Number(renewals ?? -1) >= this.#lease.acknowledged;
     const over = new Set<string>();
     for (let i = 0; i + 1 < graceOver.length; i += 2) {
       const service = graceOver[i];
       if (first && service !== undefined && graceOver[i + 1] === server.runId) over.add(service);
     }
+    // The log of a server that syncs every write is whole up to its end: where the last renewal that was confirmed is
+    // in it, so is all that came before, and the sync vouches for what came after. A process that was told nothing yet
+    // goes by what others have seen. A former replica vouches for nothing.
+    const kept = first
+      ? stamp === '1' && this.durability.state === 'always'
+      : durableBefore && Number(renewals ?? -1) >= this.#lease.acknowledged;
+    const lost = !over.has('*') && (!kept || server.promoted);
     this.#admitted = server;
-    const lost = first || !kept;
+    this.#checkedAt = performance.now();
     if (!first)
       this.#logger.warn(`Redis was restarted or replaced; ${lost ? 'writes may be lost' : 'nothing was lost'}`);
     this.events.emit('serverChanged', { server, lost, graceOver: over });
@@ -279,11 +291,12 @@ export class Membership implements OnModuleInit {
     const epoch = this.#epoch;
     if (epoch === undefined) return;
     const lease = this.#lease;
+    const durable = this.durability.state === 'always' ? 1 : 0;
     const number = lease.send();
     const answer = await this.redis.lease.run(
       scripts.renew,
       [this.#keys.registry, this.#keys.nodes],
-      [epoch, number, this.channelName, this.#description(), ...[...this.#shared].flat()],
+      [epoch, number, this.channelName, this.#description(), durable, ...[...this.#shared].flat()],
     );
     const arrivedAt = performance.now();
     if (epoch !== this.#epoch) return;

@@ -13,12 +13,13 @@ class Process {
   readonly changes: ServerChange[] = [];
   #silent = false;
 
-  constructor(url: string, nodeId: string, prefix: string) {
+  constructor(url: string, nodeId: string, prefix: string, env: Record<string, string>) {
     const settings = readSettings({
       NODE_ID: nodeId,
       REDIS_URL: url,
       REDIS_KEY_PREFIX: prefix,
       REDIS_TIMEOUT_MS: '500',
+      ...env,
     });
     this.connections = new RedisConnections(settings);
     this.membership = new Membership(settings, this.connections);
@@ -61,8 +62,8 @@ describe('membership', () => {
     run += 1;
   });
 
-  const start = (nodeId: string) => {
-    const one = new Process(redis.url, nodeId, `test${run}`);
+  const start = (nodeId: string, env: Record<string, string> = {}) => {
+    const one = new Process(redis.url, nodeId, `test${run}`, env);
     processes.push(one);
     return one;
   };
@@ -145,11 +146,58 @@ describe('membership', () => {
     ]);
   });
 
-  it('counts the first server that it meets as a change', async () => {
+  it('counts the first server that it meets as a change, and its past as lost', async () => {
     const one = start('node1');
     await one.stands();
     expect(one.changes).toMatchObject([{ lost: true }]);
     expect([...(one.changes[0]?.graceOver ?? [])]).toEqual([]);
+  });
+
+  it('believes an empty Redis to be new only where it is told so, and so does who comes later', async () => {
+    const one = start('node1', { EMPTY_REDIS_IS_NEW: 'true' });
+    await one.stands();
+    expect(one.changes).toMatchObject([{ lost: false }]);
+    const two = start('node2');
+    await two.stands();
+    expect(two.changes).toMatchObject([{ lost: false }]);
+  });
+
+  it('does not take a Redis for new that has a registry', async () => {
+    await start('node1').stands();
+    await redis.kill();
+    await redis.restart({ empty: true });
+    await eventually(() => processes[0]?.changes.length === 2, { what: 'the change to be seen' });
+    await processes[0]?.stands();
+    await processes[0]?.connections.lease.redis.config('SET', 'appendfsync', 'everysec');
+    const two = start('node2', { EMPTY_REDIS_IS_NEW: 'true' });
+    await two.stands();
+    expect(two.changes).toMatchObject([{ lost: true }]);
+    await two.connections.lease.redis.config('SET', 'appendfsync', 'always');
+  });
+
+  it('after a restart of everything, knows that a Redis that syncs every write has lost nothing', async () => {
+    const one = start('node1');
+    await one.stands();
+    await one.stop();
+    await redis.kill();
+    await redis.restart();
+    const two = start('node2');
+    await two.stands();
+    expect(two.changes).toMatchObject([{ lost: false }]);
+  });
+
+  it('after a restart of everything, does not trust a Redis that was once seen not to sync every write', async () => {
+    const one = start('node1');
+    await one.stands();
+    await one.connections.lease.redis.config('SET', 'appendfsync', 'everysec');
+    await one.membership.durability.check();
+    await eventually(async () => (await registry())?.['durable'] === undefined, { what: 'the stamp to be taken back' });
+    await one.stop();
+    await redis.kill();
+    await redis.restart();
+    const two = start('node2');
+    await two.stands();
+    expect(two.changes).toMatchObject([{ lost: true }]);
   });
 
   it('tells a process to come which holds have ended under this very server', async () => {

@@ -1,6 +1,6 @@
 import type { RegistryAnswer } from './membership.scripts.js';
 
-export interface LivingEpoch {
+interface LivingEpoch {
   readonly epoch: number;
   readonly instance: string;
   readonly renewals: number;

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
-import { pino } from 'pino';
+import { pino, type LogFn, type Logger } from 'pino';
 import pretty from 'pino-pretty';
 import { SETTINGS, type Settings } from '#lib/config';
 
@@ -14,11 +14,22 @@ import { SETTINGS, type Settings } from '#lib/config';
           level: settings.LOG_LEVEL,
           base: { node: settings.NODE_ID },
           genReqId: requestIdOf,
+          hooks: { logMethod: leaveOutStartup },
           redact: ['req.headers.authorization', 'req.headers.cookie'],
         };
         const requestsAreLogged = pino.levels.values[settings.LOG_LEVEL] === pino.levels.values['debug'];
         return {
-          pinoHttp: isPretty(settings) ? [options, pretty({ sync: true, ignore: 'pid,hostname,node' })] : options,
+          pinoHttp: isPretty(settings)
+            ? [
+                options,
+                pretty({
+                  sync: true,
+                  singleLine: true,
+                  ignore: 'pid,hostname,node,context',
+                  messageFormat: '{if context}{context}: {end}{msg}',
+                }),
+              ]
+            : options,
           // A logger per request costs more than most requests: they get one only where each is to be logged.
           ...(requestsAreLogged ? {} : { forRoutes: [] }),
         };
@@ -34,4 +45,19 @@ function isPretty({ LOG_PRETTY }: Settings): boolean {
 
 function requestIdOf(_request: unknown, response: { getHeader(name: string): unknown }): string {
   return String(response.getHeader('X-Request-Id'));
+}
+
+/** Nest tells every module and route at each start; that is for whoever debugs it. */
+const startupContexts = new Set([
+  'NestFactory',
+  'InstanceLoader',
+  'RoutesResolver',
+  'RouterExplorer',
+  'NestApplication',
+]);
+
+function leaveOutStartup(this: Logger, args: Parameters<LogFn>, method: LogFn, level: number): void {
+  const { context } = args[0] as { context?: unknown };
+  const isStartup = level === pino.levels.values['info'] && typeof context === 'string' && startupContexts.has(context);
+  if (!isStartup || this.isLevelEnabled('debug')) method.apply(this, args);
 }

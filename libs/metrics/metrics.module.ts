@@ -1,18 +1,52 @@
 import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
+import { register } from 'prom-client';
+import { CacheModule } from '#lib/cache';
+import { LockModule } from '#lib/lock';
 import { MembershipModule } from '#lib/membership';
+import { QueueModule } from '#lib/queue';
 import { RedisModule } from '#lib/redis';
-import { ActivityLog } from './activity.log.js';
-import { HttpMetrics } from './http.metrics.js';
-import { LogModule } from './log.module.js';
-import { MetricsFeed } from './metrics.feed.js';
-import { metricProviders, prometheusOptions } from './metrics.table.js';
 
+import { ActivityLog } from './activity.log.js';
+import { AdmissionFeed } from './admission.feed.js';
+import { CacheFeed } from './cache.feed.js';
+import { GroundFeed } from './ground.feed.js';
+import { HttpMetrics } from './http.metrics.js';
+import { LockFeed } from './lock.feed.js';
+import { LogModule } from './log.module.js';
+import { metricProviders } from './metrics.table.js';
+import { QueueDepth } from './queue.depth.js';
+import { QueueFeed } from './queue.feed.js';
+
+/** The log and /metrics, fed by what the services tell of themselves. */
 @Module({
-  imports: [LogModule, RedisModule, MembershipModule, PrometheusModule.register(prometheusOptions)],
-  providers: [...metricProviders, MetricsFeed, HttpMetrics, ActivityLog],
+  imports: [
+    LogModule,
+    PrometheusModule.register({ path: '/metrics', defaultMetrics: { enabled: true } }),
+    RedisModule,
+    MembershipModule,
+    LockModule,
+    QueueModule,
+    CacheModule,
+  ],
+  providers: [
+    ...metricProviders,
+    ActivityLog,
+    HttpMetrics,
+    AdmissionFeed,
+    GroundFeed,
+    LockFeed,
+    QueueFeed,
+    QueueDepth,
+    CacheFeed,
+  ],
 })
 export class MetricsModule implements NestModule {
+  constructor() {
+    // Gauges of prom-client that end in `_total`, which is for counters; the series by type beside them say the same.
+    for (const what of ['handles', 'requests', 'resources']) register.removeSingleMetric(`nodejs_active_${what}_total`);
+  }
+
   configure(consumer: MiddlewareConsumer): void {
     consumer.apply(HttpMetrics).forRoutes('{/*path}');
   }

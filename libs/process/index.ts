@@ -1,2 +1,2 @@
 export { Child, type Command, type Exit } from './child.js';
-export { freePort, listener, type Listener } from './ports.js';
+export { freePort, isTaken, listener, type Listener } from './ports.js';

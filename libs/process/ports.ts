@@ -1,5 +1,5 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 
 /** A process that listens on a port. */
@@ -9,22 +9,29 @@ export interface Listener {
   readonly command: string;
 }
 
-/**
- * @param port 0 for any that is free
- * @returns the port if this process could listen on it now, else undefined
- */
-export async function freePort(port = 0, host = '127.0.0.1'): Promise<number | undefined> {
+/** @returns a port that this process could listen on now */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen({ port: 0, host: '127.0.0.1', exclusive: true });
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** @returns whether somebody listens on a port, so that this process could not */
+export async function isTaken(port: number, host = '127.0.0.1'): Promise<boolean> {
   const server = createServer();
   server.listen({ port, host, exclusive: true });
   try {
     await once(server, 'listening');
-  } catch {
-    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
   }
-  const address = server.address();
   server.close();
   await once(server, 'close');
-  return typeof address === 'object' ? address?.port : undefined;
+  return false;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
-import { freePort } from '#lib/process';
+import { isTaken } from '#lib/process';
 
 /** Below the ports that systems give to outgoing connections, which could take one between two starts of a node. */
 const FIRST = 20_000;
@@ -13,14 +13,17 @@ let given = 0;
 /**
  * Gives out ports that no other test process gets: a process owns a block of ports by listening on its first one,
  * which the system takes back however the process ends.
+ * @param count how many, one after the other
+ * @returns the first of them
  */
-export async function reservePort(): Promise<number> {
+export async function reservePorts(count: number): Promise<number> {
   block ??= reserveBlock();
   const { first } = await block;
-  while (given < BLOCK - 1) {
-    given += 1;
-    const port = await freePort(first + given);
-    if (port !== undefined) return port;
+  while (given + count < BLOCK) {
+    const port = first + given + 1;
+    given += count;
+    const taken = await Promise.all(Array.from({ length: count }, (_, index) => isTaken(port + index)));
+    if (!taken.includes(true)) return port;
   }
   throw new Error(`This process has used all of its ${BLOCK} ports from ${first}`);
 }

@@ -8,6 +8,8 @@ export interface ClusterOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** One to share with others; it is left running. Its own unless given. */
   readonly redis?: TestRedis;
+  /** Whether the nodes are to hold back at first, as on a Redis that may have lost something. */
+  readonly hold?: boolean;
 }
 
 /** Nodes as processes of their own on one Redis. */
@@ -20,10 +22,11 @@ export class TestCluster {
   ) {}
 
   /** Starts the nodes and waits until all are ready. */
-  static async start({ nodes = 3, env, redis }: ClusterOptions = {}): Promise<TestCluster> {
+  static async start({ nodes = 3, env, redis, hold = false }: ClusterOptions = {}): Promise<TestCluster> {
     const cluster = new TestCluster(redis ?? (await TestRedis.start()), redis === undefined);
     try {
-      for (let number = 1; number <= nodes; number += 1) await cluster.create(env);
+      for (let number = 1; number <= nodes; number += 1)
+        await cluster.create({ ...(hold && { EMPTY_REDIS_IS_NEW: 'false' }), ...env });
       await Promise.all(cluster.nodes.map((node) => node.start()));
     } catch (error) {
       await cluster.stop();

@@ -4,7 +4,7 @@ import { Child, type Exit } from '#lib/process';
 import { endWithParent } from './end-with-parent.js';
 import { eventually } from './eventually.js';
 import { get, post, request, type Answer, type Json, type RequestOptions } from './http.client.js';
-import { reservePort } from './ports.js';
+import { reservePorts } from './ports.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/apps/sync-node/main.js', import.meta.url));
 const READY_MS = 15_000;
@@ -38,7 +38,7 @@ export class TestNode {
   static async create({ redisUrl, nodeId, port, env }: TestNodeOptions): Promise<TestNode> {
     endWithParent();
     if (!existsSync(MAIN)) throw new Error(`There is no ${MAIN}: run "npm run build" first`);
-    const at = port ?? (await reservePort());
+    const at = port ?? (await reservePorts(1));
     return new TestNode(nodeId, at, {
       NODE_ENV: 'production',
       NODE_ID: nodeId,
@@ -47,6 +47,7 @@ export class TestNode {
       PUBLIC_URL: `http://localhost:${at}`,
       REDIS_URL: redisUrl,
       LOG_PRETTY: 'false',
+      EMPTY_REDIS_IS_NEW: 'true',
       ...env,
     });
   }

@@ -1,34 +1,15 @@
-import { Redis } from 'ioredis';
-import { MembershipKeys } from '#lib/membership';
 import { LocalRedis } from '#lib/redis';
 import { endWithParent } from './end-with-parent.js';
 import { makeDirectory, removeDirectory } from './directories.js';
-import { reservePort } from './ports.js';
-
-export interface TestRedisOptions {
-  /** Services that need not hold back on this new, empty Redis; `lock` unless given. */
-  readonly graceOver?: readonly string[];
-}
+import { reservePorts } from './ports.js';
 
 /** A Redis of a test's own, which can be killed and started again on the same port and data. */
 export class TestRedis {
   private constructor(private readonly server: LocalRedis) {}
 
-  static async start({ graceOver = ['lock'] }: TestRedisOptions = {}): Promise<TestRedis> {
+  static async start(): Promise<TestRedis> {
     endWithParent();
-    const server = await LocalRedis.start({ directory: makeDirectory(), port: await reservePort() });
-    const redis = new TestRedis(server);
-    if (graceOver.length > 0) await redis.markGraceOver(graceOver);
-    return redis;
-  }
-
-  /** As whoever starts a Redis that has never held anything may do: nodes need not wait for what it might have lost. */
-  private async markGraceOver(services: readonly string[]): Promise<void> {
-    const redis = new Redis(this.server.url);
-    const runId = /^run_id:(\w+)/m.exec(await redis.info('server'))?.[1] ?? '';
-    const { graceOver } = new MembershipKeys('sync');
-    await redis.hset(graceOver, Object.fromEntries(services.map((service) => [service, runId])));
-    await redis.quit();
+    return new TestRedis(await LocalRedis.start({ directory: makeDirectory(), port: await reservePorts(1) }));
   }
 
   get url(): string {
@@ -86,6 +67,6 @@ export class TestRedis {
 }
 
 /** Starts a Redis for one test or one file of tests. */
-export async function startRedis(options?: TestRedisOptions): Promise<TestRedis> {
-  return await TestRedis.start(options);
+export async function startRedis(): Promise<TestRedis> {
+  return await TestRedis.start();
 }

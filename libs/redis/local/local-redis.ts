@@ -20,7 +20,7 @@ export interface LocalRedisOptions {
   readonly port?: number;
   /** As found by findRedisServer, which is asked unless given. */
   readonly binary?: RedisBinary;
-  /** Told each line of the server's log that is a warning. */
+  /** Told each warning in the log of the running server. */
   readonly onWarning?: (text: string) => void;
 }
 
@@ -60,7 +60,6 @@ export class LocalRedis {
     const directory = resolve(options.directory);
     await mkdir(directory, { recursive: true });
     const port = options.port ?? (await freePort());
-    if (port === undefined) throw new LocalRedisFailed('Redis has no port: none is free');
     const fresh = dataFiles(directory).length === 0;
     const child = await launch(binary, directory, port, options.onWarning);
     return new LocalRedis(directory, port, binary, fresh, child, options.onWarning);
@@ -141,15 +140,18 @@ async function launch(
     argv0: binary.argv0,
     args: Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]),
   });
-  const lastLines = keepLog(child, join(directory, LOG_FILE), onWarning);
-  if (await answers(child, port)) return child;
+  const lastLines = keepLog(child, join(directory, LOG_FILE));
+  if (await answers(child, port)) {
+    if (onWarning) tellWarnings(child, onWarning);
+    return child;
+  }
   child.kill('SIGKILL');
   await child.exited;
   throw new LocalRedisFailed(`redis-server did not start on port ${port}. Its last words:\n${lastLines.join('\n')}`);
 }
 
 /** Appends what the server says to its log file, which starts anew when it has grown large. */
-function keepLog(child: Child, path: string, onWarning?: (text: string) => void): string[] {
+function keepLog(child: Child, path: string): string[] {
   if (existsSync(path) && statSync(path).size > MAX_LOG_BYTES) renameSync(path, `${path}.old`);
   const file = createWriteStream(path, { flags: 'a' });
   // A full disk must not end the process that watches over the server.
@@ -159,11 +161,17 @@ function keepLog(child: Child, path: string, onWarning?: (text: string) => void)
     file.write(`${line}\n`);
     last.push(line);
     if (last.length > LAST_LINES) last.shift();
-    const warning = /^\d+:[A-Z] .*? # (?:WARNING:? )?(.*)/.exec(line)?.[1];
-    if (warning !== undefined) onWarning?.(warning);
   });
   void child.exited.then(() => file.end());
   return last;
+}
+
+/** Passes on what a running server marks as a warning, which is also how it says why it ends. */
+function tellWarnings(child: Child, onWarning: (text: string) => void): void {
+  child.on('line', (line) => {
+    const warning = /^\d+:[A-Z] .*? # (?:WARNING:? )?(.*)/.exec(line)?.[1];
+    if (warning !== undefined) onWarning(warning);
+  });
 }
 
 /** Waits until the server answers; false where it ended or took too long. */

@@ -1,0 +1,34 @@
+import { crc32 } from 'node:zlib';
+
+/** Slots that lines are spread over: all keys of one line lie in one, and each has an index of the lines that end. */
+export const BUCKETS = 64;
+
+/** The only place that builds Redis keys of the cache. A line's name is never parsed, so it stands at the end. */
+export class CacheKeys {
+  constructor(private readonly prefix: string) {}
+
+  /** The keys of one line as the scripts take them: line, prefix of its results, tokens of locks, index of ends. */
+  of(name: string): [line: string, results: string, fences: string, due: string] {
+    const bucket = crc32(name) % BUCKETS;
+    const slot = this.#slot(bucket);
+    // The length keeps the result of one line's id apart from that of another line whose name ends in it.
+    return [
+      `${slot}:line:${name}`,
+      `${slot}:result:${name.length}:${name}:`,
+      `${slot}:fences:${name}`,
+      this.due(bucket),
+    ];
+  }
+
+  /** The names of a bucket's lines whose values end, by when. */
+  due(bucket: number): string {
+    return `${this.#slot(bucket)}:due`;
+  }
+
+  #slot(bucket: number): string {
+    return `${this.prefix}:cache:{${bucket}}`;
+  }
+}
+
+/** Under which the membership notes that the hold after a change of the server has ended. */
+export const GRACE_OVER = 'cache';

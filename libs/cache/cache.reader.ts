@@ -1,0 +1,121 @@
+import { Injectable } from '@nestjs/common';
+import { Membership } from '#lib/membership';
+import { RedisUnavailable } from '#lib/redis';
+import { CacheWriter } from './cache.writer.js';
+import { Directory } from './directory.client.js';
+import type { FillAnswer, LineState } from './line.types.js';
+import { LocalLines } from './local.lines.js';
+import { fillAnswered, fillEnded, joinableFill, startFill, type Copy } from './node.protocol.js';
+import { ServerHold } from './server.hold.js';
+
+/** How often a read follows a value that ends and is written again while it looks. */
+const ATTEMPTS = 20;
+
+/** What a read found. */
+export class Reading {
+  constructor(
+    /** Answered from this node's memory, without a round trip. */
+    readonly hit: boolean,
+    /** The line's state in the whole system as this read found it. */
+    readonly state: LineState,
+    readonly version: number,
+    /** The value as JSON text. */
+    readonly json: string,
+  ) {}
+
+  /** The value, made anew each time: what a caller does to it is seen by nobody else. */
+  get value(): unknown {
+    return JSON.parse(this.json) as unknown;
+  }
+}
+
+/** Reads: from memory where a copy may be used, else from the directory, which then knows of the copy. */
+@Injectable()
+export class CacheReader {
+  readonly #underWay = new Map<number, Promise<FillAnswer>>();
+
+  constructor(
+    private readonly membership: Membership,
+    private readonly lines: LocalLines,
+    private readonly directory: Directory,
+    private readonly writer: CacheWriter,
+    private readonly hold: ServerHold,
+  ) {}
+
+  /** The answer from memory, if there is one. */
+  fromMemory(name: string): Reading | undefined {
+    const copy = this.lines.hit(name);
+    return copy && this.#hit(copy);
+  }
+
+  /**
+   * @returns undefined where the line is absent
+   * @throws RedisUnavailable
+   */
+  async read(name: string): Promise<Reading | undefined> {
+    const copy = this.lines.hit(name);
+    if (copy) return this.#hit(copy);
+    if (this.hold.active) await this.hold.passed();
+    this.lines.events.emit('miss');
+    const underWay = this.#joinable(name);
+    const joined = underWay && (await this.#share(underWay));
+    if (joined) return joined;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      const answer = await this.#fill(name);
+      if (answer.kind === 'absent') return undefined;
+      if (answer.kind === 'value') {
+        if (answer.roundOpen) this.writer.seeTo(name);
+        return new Reading(false, answer.found, answer.version, answer.json);
+      }
+      // Others may still rightly see the value: that it has ended must be agreed on like a write.
+      const { version } = answer;
+      const outcome = await this.writer.write(name, { change: { kind: 'expire', version } });
+      if (outcome.code === 'ok') return undefined;
+    }
+    throw new RedisUnavailable('the line changes too fast to be read', false);
+  }
+
+  #hit(copy: Copy): Reading {
+    this.lines.events.emit('hit');
+    return new Reading(true, copy.state, copy.version, copy.json);
+  }
+
+  /** The fill under way whose answer a read that misses now may share. */
+  #joinable(name: string): Promise<FillAnswer> | undefined {
+    const fill = joinableFill(this.lines.get(name), this.membership.leaseStands());
+    return fill && this.#underWay.get(fill.grant);
+  }
+
+  /** @returns undefined where the directory has not vouched for the answer */
+  async #share(underWay: Promise<FillAnswer>): Promise<Reading | undefined> {
+    try {
+      const answer = await underWay;
+      if (answer.kind !== 'value' || answer.granted === undefined) return undefined;
+      return new Reading(false, answer.granted, answer.version, answer.json);
+    } catch {
+      // The reader's own attempt will say what is wrong.
+      return undefined;
+    }
+  }
+
+  async #fill(name: string): Promise<FillAnswer> {
+    this.membership.requireReady();
+    const { epoch } = this.membership;
+    if (epoch === undefined) throw new RedisUnavailable('this node has no lease', false);
+    const grant = this.lines.nextGrant();
+    const { line, fill } = startFill(this.lines.get(name), grant, epoch, performance.now());
+    this.lines.set(name, line);
+    const underWay = this.directory.fill(name, fill);
+    this.#underWay.set(grant, underWay);
+    try {
+      const answer = await underWay;
+      this.lines.set(name, fillAnswered(this.lines.get(name), grant, answer, this.membership.epoch));
+      return answer;
+    } catch (error) {
+      this.lines.set(name, fillEnded(this.lines.get(name), grant));
+      throw error;
+    } finally {
+      this.#underWay.delete(grant);
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { SETTINGS, type Settings } from '#lib/config';
+import { Membership } from '#lib/membership';
+import { RedisUnavailable } from '#lib/redis';
+import { BUCKETS } from './cache.keys.js';
+import { CacheWriter } from './cache.writer.js';
+import { Directory } from './directory.client.js';
+import { ServerHold } from './server.hold.js';
+
+/** Buckets of one turn, so that every node has looked at all of them after eight turns. */
+const BUCKETS_A_TURN = 8;
+const NAMES = 100;
+/** A value that is read anyway needs no sweeper. */
+const OVER_MS = 1000;
+
+/**
+ * Ends values that nobody reads any more, or Redis would keep them for ever: by the same agreement as everybody else,
+ * since copies may be left. One timer, whatever the number of lines.
+ */
+@Injectable()
+export class ExpirySweeper implements OnModuleInit, OnModuleDestroy {
+  readonly #logger = new Logger('Cache');
+  #bucket = Math.floor(Math.random() * BUCKETS);
+  #timer: NodeJS.Timeout | undefined;
+  #sweeping = false;
+
+  constructor(
+    @Inject(SETTINGS) private readonly settings: Settings,
+    private readonly membership: Membership,
+    private readonly directory: Directory,
+    private readonly writer: CacheWriter,
+    private readonly hold: ServerHold,
+  ) {}
+
+  onModuleInit(): void {
+    this.#timer = setInterval(() => void this.#turn(), this.settings.CACHE_SWEEP_MS);
+    this.#timer.unref();
+  }
+
+  onModuleDestroy(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#sweeping || this.hold.active || !this.membership.usable) return;
+    this.#sweeping = true;
+    try {
+      const first = this.#bucket;
+      this.#bucket = (first + BUCKETS_A_TURN) % BUCKETS;
+      const buckets = Array.from({ length: BUCKETS_A_TURN }, (_, index) => (first + index) % BUCKETS);
+      await Promise.all(buckets.map((bucket) => this.#sweep(bucket)));
+    } catch (error) {
+      // What stays is found at the next turn.
+      if (!(error instanceof RedisUnavailable)) this.#logger.error(error);
+    } finally {
+      this.#sweeping = false;
+    }
+  }
+
+  async #sweep(bucket: number): Promise<void> {
+    let names: string[];
+    do {
+      names = await this.directory.due(bucket, OVER_MS, NAMES);
+      // The version is for the record: the directory judges by its own clock when it commits.
+      await Promise.all(names.map((name) => this.writer.write(name, { change: { kind: 'expire', version: 0 } })));
+    } while (names.length === NAMES);
+  }
+}

@@ -1,0 +1,61 @@
+/** Over how many slots queues are spread; a bucket's queues, their list and their deliveries out share one. */
+export const BUCKETS = 16;
+
+/** Where one queue lies in Redis. */
+export interface KeysOfQueue {
+  /** BullMQ's prefix and its name of the queue: what a `Queue` of BullMQ is made with. */
+  readonly bullmqPrefix: string;
+  readonly bullmqName: string;
+  /** What BullMQ's keys of this queue begin with. */
+  readonly bullmq: string;
+  /** What our keys of this queue begin with. */
+  readonly own: string;
+  readonly names: string;
+  readonly due: string;
+}
+
+/** The only place that builds Redis keys of queues. A queue's keys share a slot: that of its bucket. */
+export class QueueKeys {
+  constructor(private readonly prefix: string) {}
+
+  of(queue: string): KeysOfQueue {
+    const bucket = bucketOf(queue);
+    const bullmqPrefix = `${this.prefix}:queue:{${bucket}}`;
+    const bullmqName = encodeName(queue);
+    return {
+      bullmqPrefix,
+      bullmqName,
+      bullmq: `${bullmqPrefix}:${bullmqName}:`,
+      own: `${this.prefix}:pull:{${bucket}}:${bullmqName}:`,
+      names: this.names(bucket),
+      due: this.due(bucket),
+    };
+  }
+
+  /** Sorted set of the names of a bucket's queues, all with score 0. */
+  names(bucket: number): string {
+    return `${this.prefix}:queues:{${bucket}}`;
+  }
+
+  /** Sorted set of a bucket's queues with deliveries out, by when the first of them runs out (ms since 1970). */
+  due(bucket: number): string {
+    return `${this.prefix}:deliveries:{${bucket}}`;
+  }
+
+  /** Memory of a call with a requestId. */
+  request(keys: KeysOfQueue, route: string, requestId: string): string {
+    return `${keys.own}request:${route}:${requestId}`;
+  }
+}
+
+/** BullMQ's names may not contain a colon, and different names must stay different. */
+function encodeName(queue: string): string {
+  return queue.replaceAll('%', '%25').replaceAll(':', '%3A');
+}
+
+function bucketOf(queue: string): number {
+  // FNV-1a over UTF-16 units: every process must come to the same.
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < queue.length; i += 1) hash = Math.imul(hash ^ queue.charCodeAt(i), 0x01000193);
+  return (hash >>> 0) % BUCKETS;
+}

@@ -1,0 +1,62 @@
+import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Membership } from '#lib/membership';
+import { RedisUnavailable } from '#lib/redis';
+import { BUCKETS } from './queue.keys.js';
+import { scripts } from './queue.scripts.js';
+import { QueueStore } from './queue.store.js';
+
+/** So often a node looks for deliveries that have run out, or sooner where it knows of one. */
+const SWEEP_MS = 400;
+/** Most queues of one bucket that are swept in one go. */
+const MAX_QUEUES = 50;
+
+/**
+ * Gives back what was not acknowledged in time, on queues that nobody calls. Any node does it for any queue, looking
+ * only at those with deliveries out.
+ */
+@Injectable()
+export class QueueSweeper implements OnModuleInit, OnModuleDestroy {
+  readonly #logger = new Logger('Queue');
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(
+    private readonly store: QueueStore,
+    private readonly membership: Membership,
+  ) {}
+
+  onModuleInit(): void {
+    this.#later(SWEEP_MS);
+  }
+
+  onModuleDestroy(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #later(ms: number): void {
+    if (!this.#stopped) this.#timer = setTimeout(() => void this.#sweep(), ms);
+  }
+
+  async #sweep(): Promise<void> {
+    let next = SWEEP_MS;
+    try {
+      if (this.membership.usable) {
+        const waits = await Promise.all(Array.from({ length: BUCKETS }, (_, bucket) => this.#sweepBucket(bucket)));
+        next = Math.min(SWEEP_MS, ...waits);
+      }
+    } catch (error) {
+      if (!(error instanceof RedisUnavailable)) this.#logger.error(error);
+    }
+    this.#later(next);
+  }
+
+  /** @returns ms until this bucket should be looked at again */
+  async #sweepBucket(bucket: number): Promise<number> {
+    const due = this.store.keys.due(bucket);
+    const [nextInMs, names] = await this.store.runOnList(scripts.due, due, [MAX_QUEUES]);
+    if (names.length === 0) return nextInMs < 0 ? SWEEP_MS : nextInMs;
+    await Promise.all(names.map(async (name) => await this.store.run(scripts.sweep, name)));
+    return 0;
+  }
+}

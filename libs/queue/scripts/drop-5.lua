@@ -1,0 +1,21 @@
+#!lua flags=allow-oom
+-- Ends a queue that has no message left: nothing of it stays.
+-- KEYS[1] base of BullMQ's keys
+-- KEYS[2] base of our keys
+-- KEYS[3] names of the bucket's queues
+-- KEYS[4] the bucket's queues with deliveries out
+-- KEYS[5] memory of the requestId
+-- ARGV[1] queue  ARGV[2] "0"  ARGV[3] QUEUE_MAX_DEAD
+-- Answers {'ok', effects, 1 where it is gone, 0 where it has messages again}
+--- @include "queue"
+--- @include "wake"
+--- @include "settle"
+settle(ARGV[3])
+if length() + redis.call('ZCARD', failedKey) > 0 then
+  wakeForArrivals()
+  return {'ok', effects, 0}
+end
+redis.call('DEL', metaKey, idKey, counterKey, eventsKey, markerKey, stalledKey, completedKey, inflightKey, expiryKey, ageKey)
+redis.call('ZREM', namesKey, name)
+redis.call('ZREM', dueKey, name)
+return {'ok', effects, 1}

@@ -1,0 +1,59 @@
+#!lua flags=allow-oom
+-- Gives a delivery back: to the end of its priority, with a delay, or to the dead letters.
+-- KEYS[1] base of BullMQ's keys
+-- KEYS[2] base of our keys
+-- KEYS[3] names of the bucket's queues
+-- KEYS[4] the bucket's queues with deliveries out
+-- KEYS[5] memory of the requestId
+-- ARGV[1] queue  ARGV[2] requestId given  ARGV[3] QUEUE_MAX_DEAD  ARGV[4] id  ARGV[5] token  ARGV[6] delayMs
+-- ARGV[7] "1": straight to the dead letters
+-- Answers {'ok', effects, 'ready' or 'delayed' or 'rejected' or 'max_deliveries' or 'expired'} or {'stale_receipt', effects}
+--- @include "queue"
+--- @include "wake"
+--- @include "requests"
+--- @include "settle"
+--- @bullmq "retryJob"
+--- @bullmq "moveToDelayed"
+local id, token, delay = ARGV[4], ARGV[5], ARGV[6]
+local told = replay()
+if told then return told end
+settle(ARGV[3])
+
+-- Answers where the message went.
+local function giveBack()
+  local options = optionsOf(id)
+  if ARGV[7] == '1' then
+    becomesDead(id, 'rejected', ARGV[3])
+    return 'rejected'
+  end
+  if options.expiresAt and options.expiresAt <= now then
+    dropExpired(id)
+    return 'expired'
+  end
+  if tonumber(redis.call('HGET', base .. id, 'ats')) >= options.attempts then
+    becomesDead(id, 'max_deliveries', ARGV[3])
+    return 'max_deliveries'
+  end
+  if options.expiresAt then redis.call('ZADD', expiryKey, options.expiresAt, id) end
+  if delay ~= '0' or isBehind then
+    bullmq_moveToDelayed({markerKey, activeKey, prioritizedKey, delayedKey, base .. id, eventsKey, metaKey, stalledKey,
+      waitKey, limiterKey, counterKey}, {base, whole(now), id, token, delay, '0', '', '0', ''})
+    leavesFlight(id)
+    tellNextDelayed(id)
+    return 'delayed'
+  end
+  bullmq_retryJob({activeKey, waitKey, pausedKey, base .. id, metaKey, eventsKey, nothingKey, prioritizedKey, counterKey,
+    markerKey, stalledKey}, {base, whole(now), 'LPUSH', id, token, ''})
+  leavesFlight(id)
+  becomesReady(id)
+  return 'ready'
+end
+
+if not redis.call('ZSCORE', inflightKey, id) or redis.call('GET', base .. id .. ':lock') ~= token then
+  wakeForArrivals()
+  return {'stale_receipt', effects}
+end
+local where = giveBack()
+noteDeliveries()
+wakeForArrivals()
+return remember({'ok', effects, where})

@@ -1,0 +1,17 @@
+#!lua flags=allow-oom
+-- How many messages the queue has, by state.
+-- KEYS[1] base of BullMQ's keys
+-- KEYS[2] base of our keys
+-- KEYS[3] names of the bucket's queues
+-- KEYS[4] the bucket's queues with deliveries out
+-- KEYS[5] memory of the requestId
+-- ARGV[1] queue  ARGV[2] "0"  ARGV[3] QUEUE_MAX_DEAD
+-- Answers {'ok', effects, ready, delayed, inflight, dead, 1 where paused, ms since the oldest ready was pushed or -1}
+--- @include "queue"
+--- @include "wake"
+--- @include "settle"
+settle(ARGV[3])
+wakeForArrivals()
+local oldest = redis.call('ZRANGE', ageKey, 0, 0, 'WITHSCORES')[2]
+return {'ok', effects, readyCount(), redis.call('ZCARD', delayedKey), redis.call('ZCARD', inflightKey),
+  redis.call('ZCARD', failedKey), isPaused() and 1 or 0, oldest and math.max(now - oldest, 0) or -1}
