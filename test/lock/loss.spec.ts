@@ -98,8 +98,8 @@ describe('when Redis is killed', () => {
   }, 60_000);
 
   it('holds a new process back under a Redis of which nobody knows what it held', async () => {
-    await using redis = await startRedis({ graceOver: [] });
-    const env = { LOCK_GRACE_MAX_MS: '2500' };
+    await using redis = await startRedis();
+    const env = { LOCK_GRACE_MAX_MS: '2500', EMPTY_REDIS_IS_NEW: 'false' };
     await using one = await startNode({ redisUrl: redis.url, nodeId: 'one', env });
     const first = await one.post('/lock/acquire', ask('a'));
     expect(first.status).toBe(503);
