@@ -235,7 +235,7 @@ describe('waiting for a lock', () => {
     await eventually(async () => ((await own.node(2).get('/locks')).body['locks'] as unknown[]).length === 0, {
       what: 'an empty list',
     });
-    await eventually(async () => !(await locks.redis.keys('idle:*')).some((key) => !key.includes('membership')), {
+    await eventually(async () => !(await locks.redis.keys('idle:*')).some((key) => key.includes('{lock')), {
       what: 'the keys to go',
       timeoutMs: 20_000,
     });
