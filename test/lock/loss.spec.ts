@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { eventually, startCluster, startNode, startRedis, type TestCluster } from '../cluster/index.js';
+import { eventually, startCluster, startNode, startRedis, TestNode, type TestCluster } from '../cluster/index.js';
 import { acquire, look, release } from './lock.client.js';
 
 const ask = (owner: string, fields = {}) => ({ name: 'r', owner, mode: 'exclusive', ...fields });
@@ -101,9 +101,18 @@ describe('when Redis is killed', () => {
   it('holds a new process back under a Redis of which nobody knows what it held', async () => {
     await using redis = await startRedis();
     const env = { LOCK_GRACE_MAX_MS: '6000', EMPTY_REDIS_IS_NEW: 'false' };
-    await using one = await startNode({ redisUrl: redis.url, nodeId: 'one', env });
-    const first = await one.post('/lock/acquire', ask('a'));
-    expect(first.status).toBe(503);
+    // It is not ready before its hold ends, so nothing waits for that.
+    await using one = await TestNode.create({ redisUrl: redis.url, nodeId: 'one', env });
+    await one.launch();
+    const held = 'Redis may have lost holds that are still in force; the call has taken no effect';
+    const first = await eventually(
+      async () => {
+        const answer = await one.post('/lock/acquire', ask('a'));
+        expect(answer.status).toBe(503);
+        return answer.body['detail'] === held && answer;
+      },
+      { what: 'the hold', timeoutMs: 15_000 },
+    );
     expect(first.body).toMatchObject({ mayHaveTakenEffect: false });
     await eventually(async () => (await one.post('/lock/acquire', ask('a'))).status === 200, {
       what: 'the end of the hold',
