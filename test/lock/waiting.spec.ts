@@ -55,7 +55,8 @@ class Crowd {
       if (!answer.ok) return answer;
       this.grants.push({ owner, token: answer.token ?? 0, afterMs: now - this.#released });
       this.#released = performance.now();
-      await release(node, this.name, owner);
+      // A node that dies now takes the release with it; the lease ends the hold.
+      await release(node, this.name, owner).catch(() => undefined);
       return answer;
     } catch {
       return undefined;
