@@ -84,7 +84,7 @@ describe('deadlocks', () => {
     expect(rest.filter(({ ok }) => ok)).toHaveLength(1);
   });
 
-  it(
+  it.concurrent(
     'are not seen where there are none: random traffic in one order of locks',
     async () => {
       const traffic = new Traffic(cluster.nodes, { owners: 24, locks: 4, seed: 7, ordered: true });
@@ -96,7 +96,7 @@ describe('deadlocks', () => {
     TRAFFIC_MS + 60_000,
   );
 
-  it(
+  it.concurrent(
     'are all ended in random traffic that runs into them',
     async () => {
       const traffic = new Traffic(cluster.nodes, { owners: 24, locks: 6, seed: 11, ordered: false });
