@@ -20,7 +20,7 @@ class Application {
   };
 
   constructor(url: string, nodeId: string) {
-    const settings = readSettings({ NODE_ID: nodeId, REDIS_URL: url });
+    const settings = readSettings({ NODE_ID: nodeId, REDIS_URL: url, EMPTY_REDIS_IS_NEW: 'true' });
     this.connections = new RedisConnections(settings);
     this.membership = new Membership(settings, this.connections);
     this.locks = new LockService(settings, this.membership, this.connections, this.draining);
