@@ -136,6 +136,22 @@ describe('when Redis is killed', () => {
     });
   }, 30_000);
 
+  it('grants nothing new when Redis is full, but lets holds be renewed, waited out and released', async () => {
+    await using cluster = await startCluster({ nodes: 1 });
+    const node = cluster.node(1);
+    const held = await acquire(node, 'r', 'a');
+    const waiting = acquire(node, 'r', 'b', { waitMs: 20_000 });
+    await eventually(async () => (await look(node, 'r')).waitersCount === 1, { what: 'the waiter' });
+    await cluster.redis.command('config', 'set', 'maxmemory', '1');
+    const refused = await node.post('/lock/acquire', { name: 'other', owner: 'a', mode: 'exclusive' });
+    expect(refused.status).toBe(503);
+    expect(refused.body).toMatchObject({ mayHaveTakenEffect: false });
+    expect((await node.post('/lock/renew', { owner: 'a', name: 'r' })).body).toMatchObject({ ok: true });
+    expect(await release(node, 'r', 'a', { token: held.token ?? 0 })).toEqual({ ok: true });
+    expect(await waiting).toMatchObject({ ok: true });
+    expect(await release(node, 'r', 'b')).toEqual({ ok: true });
+  }, 30_000);
+
   it('waits for replicas where it is told to, and takes back what they did not get', async () => {
     await using replica = await startRedis();
     await using cluster = await startCluster({ nodes: 1, env: { LOCK_MIN_REPLICAS: '1' } });
