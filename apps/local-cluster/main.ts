@@ -18,24 +18,28 @@ async function start(): Promise<void> {
   }
 }
 
+/** npm passes on the Ctrl-C that the terminal has sent us too: two so close together are one. */
+const SAME_SIGNAL_MS = 300;
+
 function stopOnSignals(cluster: LocalCluster): void {
-  let stopping = false;
+  let stoppingSince: number | undefined;
   const stop = () => {
-    if (stopping) {
+    if (stoppingSince === undefined) {
+      stoppingSince = performance.now();
+      process.stdout.write('\nStopping; once more to stop at once.\n');
+      void cluster.stop().then(() => {
+        process.stdout.write('Stopped.\n', () => process.exit(0));
+      });
+    } else if (performance.now() - stoppingSince > SAME_SIGNAL_MS) {
       cluster.kill();
       process.exit(1);
     }
-    stopping = true;
-    process.stdout.write('\nStopping; once more to stop at once.\n');
-    void cluster.stop().then(() => {
-      process.stdout.write('Stopped.\n', () => process.exit(0));
-    });
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
   // Whoever read our output is gone, as after `npm start | head`.
   process.stdout.on('error', () => {
-    if (!stopping) void cluster.stop().finally(() => process.exit(0));
-    stopping = true;
+    if (stoppingSince === undefined) void cluster.stop().finally(() => process.exit(0));
+    stoppingSince ??= performance.now();
   });
 }
 

@@ -5,6 +5,7 @@ import { InvalidSettings, SETTINGS, VERSION, type Settings } from '#lib/config';
 import { setUpHttp } from '#lib/http';
 import { AppModule } from './app.module.js';
 import { shutDown } from './shutdown.js';
+import { SilentConnections } from './silent.connections.js';
 
 async function start(): Promise<void> {
   const app = await NestFactory.create<NestExpressApplication>(AppModule, {
@@ -16,13 +17,14 @@ async function start(): Promise<void> {
   app.useLogger(logger);
   const settings = app.get<Settings>(SETTINGS);
   setUpHttp(app, settings);
+  const silent = new SilentConnections(app.getHttpServer());
 
   let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       if (stopping) return;
       stopping = true;
-      shutDown(app).then(
+      shutDown(app, silent).then(
         () => process.exit(0),
         (error: unknown) => {
           logger.error(error);

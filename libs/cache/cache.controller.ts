@@ -3,11 +3,10 @@ import type { Response } from 'express';
 import { decodeCursor, encodeCursor } from '#lib/http';
 import { Membership } from '#lib/membership';
 import { DeleteDto, IncrementDto, LinesQuery, ReadManyDto, ReadQuery, WriteDto } from './cache.dto.js';
-import { AnswerTooLarge } from './cache.errors.js';
 import type { Reading } from './cache.reader.js';
 import { CacheService } from './cache.service.js';
 
-const MAX_ANSWER_CHARACTERS = 16 * 1024 * 1024;
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 const NOT_FOUND = '{"ok":false,"reason":"not_found","value":null}';
 
 @Controller('cache')
@@ -36,14 +35,11 @@ export class CacheController {
   @HttpCode(200)
   @Header('Content-Type', 'application/json; charset=utf-8')
   async readMany(@Body() { keys }: ReadManyDto, @Res({ passthrough: true }) response: Response): Promise<string> {
-    const readings = await this.cache.readMany(keys);
-    let characters = 0;
+    const readings = await this.cache.readMany(keys, MAX_ANSWER_BYTES);
     let allHit = true;
     const values: string[] = [];
     for (const [key, reading] of readings) {
       allHit &&= reading?.hit === true;
-      characters += reading?.json.length ?? 0;
-      if (characters > MAX_ANSWER_CHARACTERS) throw new AnswerTooLarge();
       values.push(`${JSON.stringify(key)}:${reading ? valueText(reading, `,"version":${reading.version}`) : 'null'}`);
     }
     response.setHeader('X-Cache', allHit ? 'hit' : 'miss');

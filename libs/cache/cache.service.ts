@@ -1,12 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { Membership } from '#lib/membership';
-import { TooManyFences } from './cache.errors.js';
+import { AnswerTooLarge, TooManyFences } from './cache.errors.js';
 import { CacheReader, type Reading } from './cache.reader.js';
 import { CacheWriter } from './cache.writer.js';
 import { Directory } from './directory.client.js';
 import type { Change, Fence, LineState, Outcome } from './line.types.js';
 import { LocalLines } from './local.lines.js';
 import { ServerHold } from './server.hold.js';
+
+/** Lines that one call reads side by side. */
+const READ_AT_ONCE = 100;
 
 export interface DeleteOptions {
   /** Only if this is the line's version; 0: only if it is absent. */
@@ -106,11 +109,26 @@ export class CacheService {
     return await this.reader.read(key);
   }
 
-  /** Reads several lines, each by itself: this is no snapshot. */
-  async readMany(keys: readonly string[]): Promise<ReadonlyMap<string, Reading | undefined>> {
+  /**
+   * Reads several lines, each by itself: this is no snapshot.
+   * @param maxBytes of all values together
+   * @throws AnswerTooLarge before much more than that is in memory
+   */
+  async readMany(keys: readonly string[], maxBytes = Infinity): Promise<ReadonlyMap<string, Reading | undefined>> {
     const names = [...new Set(keys)];
-    const readings = await Promise.all(names.map((name) => this.reader.read(name)));
-    return new Map(names.map((name, index) => [name, readings[index]]));
+    const found = new Map<string, Reading | undefined>();
+    let bytes = 0;
+    for (let first = 0; first < names.length; first += READ_AT_ONCE) {
+      const some = names.slice(first, first + READ_AT_ONCE);
+      const readings = await Promise.all(some.map((name) => this.reader.read(name)));
+      for (const [index, name] of some.entries()) {
+        const reading = readings[index];
+        bytes += reading ? Buffer.byteLength(reading.json) : 0;
+        if (bytes > maxBytes) throw new AnswerTooLarge();
+        found.set(name, reading);
+      }
+    }
+    return found;
   }
 
   /** @param value any JSON value; it is taken as it is at this moment */

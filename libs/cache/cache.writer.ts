@@ -37,6 +37,12 @@ export class CacheWriter {
     membership.on(messageKinds.result, (name = '', id = '', ...fields) => {
       this.#queues.get(name)?.settle(id, parseResult(id, fields), true);
     });
+    // Who is awaited may be dead now; what was to be heard may have been missed.
+    for (const event of ['membersChanged', 'reconnected'] as const) {
+      membership.events.on(event, () => {
+        for (const queue of this.#queues.values()) queue.wake();
+      });
+    }
   }
 
   /**

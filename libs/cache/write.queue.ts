@@ -86,6 +86,11 @@ export class WriteQueue {
     if (this.#underWay.length === 0) this.#wake();
   }
 
+  /** Whoever waits for the writes under way looks again. */
+  wake(): void {
+    this.#wake();
+  }
+
   /** None of the writes under way will get a result. */
   fail(error: unknown): void {
     const failed = this.#underWay;
@@ -93,7 +98,7 @@ export class WriteQueue {
     for (const { reject } of failed) reject(error);
   }
 
-  /** Returns when every write under way has its result, or after this many milliseconds. */
+  /** Returns when every write under way has its result, after this many milliseconds, or by {@link wake}. */
   async settledWithin(timeoutMs: number): Promise<void> {
     if (this.#underWay.length === 0) return;
     await new Promise<void>((resolve) => {

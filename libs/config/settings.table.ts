@@ -95,6 +95,13 @@ export const settingsTable = {
     default: 60_000,
     desc: 'How long a client may take to send one request, body included; looked at every 30 s.',
   }),
+  KEEP_ALIVE_MS: integer(
+    1000,
+    3_600_000,
+  )({
+    default: 75_000,
+    desc: 'How long an idle connection is kept; longer than a proxy in front keeps it, or some of its calls meet a closed one.',
+  }),
   MAX_IN_FLIGHT: positive({
     default: 2000,
     desc: 'Most requests at work in this node; above it the answer is 503 at once.',

@@ -5,6 +5,8 @@ import { json, type NextFunction, type Request, type Response } from 'express';
 import type { Settings } from '#lib/config';
 import { authenticate, authorize } from './access/access.middleware.js';
 import { Credentials } from './access/credentials.service.js';
+import { Draining } from './draining.js';
+import { lastAnswers } from './last.answers.js';
 import { LoadShedder } from './load/load.shedder.js';
 import { RateLimiter } from './load/rate.limiter.js';
 import { Problem } from './problem.js';
@@ -27,11 +29,14 @@ export function setUpHttp(app: NestExpressApplication, settings: Settings): void
   app.disable('etag');
   app.set('query parser', parseQuery);
   app.use(identify(settings.NODE_ID));
+  app.use(lastAnswers(app.get(Draining)));
   admitCallers(app, settings);
   app.use(refuseForeignBodies);
   app.use(json({ limit: settings.MAX_BODY_BYTES, strict: false, verify: refuseBrokenText }));
   app.use(app.get(LoadShedder).setWaitersAside);
-  app.getHttpServer().requestTimeout = settings.REQUEST_TIMEOUT_MS;
+  const server = app.getHttpServer();
+  server.requestTimeout = settings.REQUEST_TIMEOUT_MS;
+  server.keepAliveTimeout = settings.KEEP_ALIVE_MS;
   app.useGlobalPipes(new RequestPipe());
   app.useGlobalFilters(new ProblemFilter((path) => methodsOf(app, path)));
 }

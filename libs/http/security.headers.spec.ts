@@ -35,3 +35,7 @@ it('lets the pages under /docs and /admin load what the node itself serves', asy
   }
   expect((await cluster.node(1).get('/docsx')).headers.get('content-security-policy')).toContain("default-src 'none'");
 });
+
+it('keeps idle connections for longer than proxies do', async () => {
+  expect((await cluster.node(1).get('/health')).headers.get('keep-alive')).toBe('timeout=75');
+});

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 
-/** Not shorter, so that every process that lives has shared what it knows. */
-const LEAST_MS = 1000;
+/** So long it takes until every process that lives has shared with the others what it knows. */
+const SHARING_MS = 1000;
 
 /**
  * How long holds may still be in force that Redis has lost. Each process remembers the latest deadline that it granted or
@@ -49,19 +49,33 @@ export class LockGrace {
    */
   begin(lost: boolean, first: boolean): void {
     if (!lost) return;
-    clearTimeout(this.#timer);
-    const remaining = first || this.#ahead === undefined ? this.maxMs : this.shared() - this.#ahead - performance.now();
-    const ms = Math.min(Math.max(remaining, LEAST_MS), Math.max(this.maxMs, LEAST_MS));
-    this.#until = performance.now() + ms;
+    const before = this.#ahead;
     // The clock of the new one is another.
     this.#ahead = undefined;
-    this.#timer = setTimeout(() => {
-      this.#until = 0;
-      this.onOver();
-    }, ms);
+    const since = performance.now();
+    const end = since + Math.max(this.maxMs, SHARING_MS);
+    if (first || before === undefined) {
+      this.#holdUntil(end, this.onOver);
+      return;
+    }
+    this.#holdUntil(since + SHARING_MS, () => {
+      this.#holdUntil(Math.min(this.shared() - before, end), this.onOver);
+    });
   }
 
   end(): void {
     clearTimeout(this.#timer);
+  }
+
+  #holdUntil(end: number, then: () => void): void {
+    this.#until = end;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(
+      () => {
+        this.#until = 0;
+        then();
+      },
+      Math.max(0, Math.ceil(end - performance.now())),
+    );
   }
 }

@@ -6,8 +6,6 @@ import { Grant } from './wait.grant.js';
 import type { NotGranted, Outcome } from './wait.place.js';
 import type { WaitingRoom } from './wait.room.js';
 
-const EXTEND_MS = 500;
-
 export interface WantedLock {
   readonly name: string;
   readonly mode: LockMode;
@@ -48,6 +46,8 @@ export class ManyLocks {
     private readonly store: LockStore,
     private readonly room: WaitingRoom,
     private readonly newCall: () => string,
+    /** How long what was taken stands unless extended, ms. */
+    private readonly offerMs: number,
   ) {}
 
   /** @throws RedisUnavailable */
@@ -75,7 +75,7 @@ export class ManyLocks {
     // What is lost meanwhile is found out at the end.
     const keeper = setInterval(() => {
       for (const name of taken) void this.store.extend(name, owner, call).catch(() => undefined);
-    }, EXTEND_MS);
+    }, this.offerMs / 4);
     let done = false;
     try {
       const had: WantedLock[] = [];

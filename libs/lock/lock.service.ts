@@ -101,9 +101,9 @@ export class LockService implements OnModuleInit, OnApplicationShutdown {
     );
     this.#watchers = new LockWatchers(this.#store, usable);
     const newCall = () => this.#newCall();
-    this.#room = new WaitingRoom(this.#store, { newCall, usable, watches: (name) => this.#watchers.watches(name) });
+    this.#room = new WaitingRoom(this.#store, { newCall, usable });
     this.#deadlocks = new DeadlockWatch(this.#room, this.#store, this.#listing, usable);
-    this.#many = new ManyLocks(this.#store, this.#room, newCall);
+    this.#many = new ManyLocks(this.#store, this.#room, newCall, settings.LOCK_OFFER_MS);
     membership.events.on('serverChanged', ({ lost, graceOver }) => {
       this.#grace.begin(lost && !graceOver.has('lock'), !this.#met);
       this.#met = true;

@@ -77,10 +77,6 @@ export class LockWatchers {
     clearInterval(this.#timer);
   }
 
-  watches(name: string): boolean {
-    return this.#watchers.has(name);
-  }
-
   /**
    * Tells the state of the lock, then its changes.
    * @returns ends it

@@ -14,15 +14,13 @@ export interface Surroundings {
   readonly newCall: () => string;
   /** Whether scripts may be sent. */
   readonly usable: () => boolean;
-  /** Whether this process watches the lock. */
-  readonly watches: (name: string) => boolean;
 }
 
 /** Everyone who waits on this node, by lock and owner, with the timers of their locks and the slow check. */
 export class WaitingRoom {
   readonly #places = new Map<string, Map<string, WaitingPlace>>();
   readonly #timers = new LockTimers((name) => {
-    if (this.#places.has(name) || this.around.watches(name)) this.step(name);
+    this.step(name);
   });
   #checks: NodeJS.Timeout | undefined;
   /** Whose turn it is in the slow check, round robin. */
@@ -124,9 +122,7 @@ export class WaitingRoom {
     const owners = this.#places.get(name);
     if (owners?.get(owner) !== place) return;
     owners.delete(owner);
-    if (owners.size > 0) return;
-    this.#places.delete(name);
-    if (!this.around.watches(name)) this.#timers.disarm(name);
+    if (owners.size === 0) this.#places.delete(name);
   }
 
   #scheduleCheck(): void {

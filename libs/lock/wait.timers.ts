@@ -23,12 +23,8 @@ export class LockTimers {
     this.#timers.set(name, { at, timer });
   }
 
-  disarm(name: string): void {
-    clearTimeout(this.#timers.get(name)?.timer);
-    this.#timers.delete(name);
-  }
-
   clear(): void {
-    for (const name of [...this.#timers.keys()]) this.disarm(name);
+    for (const { timer } of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
   }
 }

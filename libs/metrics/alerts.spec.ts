@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { startCluster } from '../../test/cluster/index.js';
 import { metricsTable } from './metrics.table.js';
-import { hasPromtool, promtool } from './promtool.fixture.js';
+import { hasPromtool, promtool } from '../../test/observability/promtool.js';
 
 interface Rule {
   readonly alert: string;

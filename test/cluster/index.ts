@@ -1,5 +1,5 @@
 export { makeDirectory } from './directories.js';
-export { makeCertificates, type Certificates } from './test.certificates.js';
+export { makeCertificate, type Certificate } from './test.certificates.js';
 export { eventually, type Patience } from './eventually.js';
 export { get, post, request, type Answer, type Json, type JsonObject, type RequestOptions } from './http.client.js';
 export { reservePorts } from './ports.js';

@@ -83,20 +83,26 @@ describe('npm start', () => {
     expect(launcher.text).toContain(`curl -X POST http://localhost:${launcher.port}/lock/acquire`);
     expect((await launcher.ports()).length).toBe(4);
     launcher.child.kill('SIGINT');
+    // As npm does, which passes on what the terminal has sent to both.
+    launcher.child.kill('SIGINT');
     expect(await launcher.child.exited).toEqual({ code: 0, signal: null });
+    expect(launcher.log.at(-1)).toBe('Stopped.');
     expect(await launcher.ports()).toEqual([]);
   });
 
   it('starts a killed node again, which serves within two seconds of its start', async () => {
+    const begin = performance.now();
     const launcher = await Launcher.start();
     await launcher.says('All nodes serve:');
+    // On a machine so busy that even the first start takes longer, that is the measure.
+    const firstStartMs = performance.now() - begin;
     const before = await launcher.pidOf(2);
     process.kill(before, 'SIGKILL');
-    await launcher.says('node2 ended (killed by SIGKILL); it is started again');
-    await eventually(async () => (await launcher.pidOf(2)) !== before && (await launcher.serves(2)), {
+    await eventually(async () => ![0, before].includes(await launcher.pidOf(2)) && (await launcher.serves(2)), {
       what: 'node2 to serve again',
-      timeoutMs: 2250,
+      timeoutMs: Math.max(2000, firstStartMs),
     });
+    expect(launcher.text).toContain('node2 ended (killed by SIGKILL); it is started again');
   });
 
   it('starts a killed Redis again, with its data', async () => {
@@ -129,8 +135,13 @@ describe('npm start', () => {
     process.kill(await launcher.pidOf(3), 'SIGSTOP');
     launcher.child.kill('SIGINT');
     await launcher.says('once more to stop at once');
-    launcher.child.kill('SIGINT');
-    await launcher.child.exited;
+    await eventually(
+      () => {
+        launcher.child.kill('SIGINT');
+        return !launcher.child.running;
+      },
+      { what: 'the launcher to end' },
+    );
     await eventually(async () => (await launcher.ports()).length === 0, { what: 'every process to be gone' });
   });
 

@@ -6,12 +6,13 @@ import { Child } from '#lib/process';
 import { findRedisServer } from '#lib/redis';
 import {
   eventually,
-  makeCertificates,
+  makeCertificate,
   makeDirectory,
   reservePorts,
   startNode,
   TestNode,
-  type Certificates,
+  type Certificate,
+  type Json,
 } from './index.js';
 
 const PASSWORD = 'redis-p4ss/w:rd';
@@ -19,17 +20,34 @@ const USER_PASSWORD = 'acl-p4ssword';
 const TOKEN = 'bearer-t0ken-of-a-client';
 const RULES = `on >${USER_PASSWORD} ~sync:* &sync:* +@all -@admin -@dangerous +info +config|get`;
 
+/** A call of each kind, in an order in which each has something to do. */
+const serviceCalls: [path: string, body: Json][] = [
+  ['/lock/acquire', { name: 'a lock', mode: 'exclusive', owner: 'me' }],
+  ['/lock/renew', { owner: 'me', names: ['a lock'] }],
+  ['/lock/release', { name: 'a lock', owner: 'me' }],
+  ['/queue/push', { queue: 'a queue', payload: 1 }],
+  ['/queue/push', { queue: 'a queue', payload: 2, delayMs: 1 }],
+  ['/queue/pop', { queue: 'a queue' }],
+  ['/queue/pop', { queue: 'a queue', waitMs: 10_000 }],
+  ['/queue/schedule', { queue: 'a queue', id: 'often', payload: 3, everyMs: 1000 }],
+  ['/queue/pop', { queue: 'a queue', waitMs: 10_000 }],
+  ['/cache/write', { key: 'a key', value: 1 }],
+  ['/cache/read-many', { keys: ['a key'] }],
+  ['/cache/increment', { key: 'a key' }],
+  ['/cache/delete', { key: 'a key' }],
+];
+
 /** A Redis that asks for a password and speaks only TLS. */
 class GuardedRedis {
   private constructor(
     private readonly child: Child,
     readonly port: number,
-    readonly certificates: Certificates,
+    readonly tls: Certificate,
   ) {}
 
   static async start(): Promise<GuardedRedis> {
     const port = await reservePorts(1);
-    const certificates = makeCertificates();
+    const tls = await makeCertificate();
     const { file, argv0 } = await findRedisServer();
     const config = join(makeDirectory(), 'redis.conf');
     writeFileSync(
@@ -38,15 +56,15 @@ class GuardedRedis {
         'port 0',
         `tls-port ${port}`,
         'bind 127.0.0.1',
-        `tls-cert-file ${certificates.certificate}`,
-        `tls-key-file ${certificates.key}`,
+        `tls-cert-file ${tls.certificate}`,
+        `tls-key-file ${tls.key}`,
         'tls-auth-clients no',
         'save ""',
         `requirepass ${PASSWORD}`,
         `user app ${RULES}`,
       ].join('\n'),
     );
-    return new GuardedRedis(await Child.start({ file, argv0, args: [config] }), port, certificates);
+    return new GuardedRedis(await Child.start({ file, argv0, args: [config] }), port, tls);
   }
 
   url(userinfo: string): string {
@@ -65,9 +83,9 @@ describe('a node on a Redis with a password and TLS', () => {
   beforeAll(async () => {
     redis = await GuardedRedis.start();
     const file = join(makeDirectory(), 'tokens');
-    writeFileSync(file, `client ${createHash('sha256').update(TOKEN).digest('hex')} read\n`);
+    writeFileSync(file, `client ${createHash('sha256').update(TOKEN).digest('hex')} lock,queue,cache,read\n`);
     // The most talkative level there is.
-    env = { LOG_LEVEL: 'trace', API_TOKENS_FILE: file, NODE_EXTRA_CA_CERTS: redis.certificates.ca };
+    env = { LOG_LEVEL: 'trace', API_TOKENS_FILE: file, NODE_EXTRA_CA_CERTS: redis.tls.certificate };
     return () => redis.stop();
   });
 
@@ -82,6 +100,12 @@ describe('a node on a Redis with a password and TLS', () => {
         text: '{',
       }),
     ];
+    // Every service reaches Redis, whose user may do what they need.
+    for (const [path, body] of serviceCalls) {
+      const answer = await node.post(path, body, { headers });
+      expect(answer.body, path).toMatchObject({ ok: true });
+      answers.push(answer);
+    }
     const { ok, node: id } = answers[0]?.body ?? {};
     expect({ ok, id }).toEqual({ ok: true, id: node.id });
     const said = answers.map(({ text }) => text).join('\n');

@@ -1,50 +1,28 @@
-import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { generate } from 'selfsigned';
 import { makeDirectory } from './directories.js';
 
-export interface Certificates {
-  /** The authority's certificate, for who is to trust the server. */
-  readonly ca: string;
+export interface Certificate {
+  /** Of the server, and at the same time of the authority that a client must trust. */
   readonly certificate: string;
   readonly key: string;
 }
 
-/** A certificate for 127.0.0.1 by an authority of its own, as files that end with the test process. */
-export function makeCertificates(): Certificates {
+/** A certificate for 127.0.0.1 that vouches for itself, as files that end with the test process. */
+export async function makeCertificate(): Promise<Certificate> {
+  const { cert, private: privateKey } = await generate([{ name: 'commonName', value: '127.0.0.1' }], {
+    keyType: 'ec',
+    algorithm: 'sha256',
+    extensions: [
+      { name: 'basicConstraints', cA: true },
+      { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
+    ],
+  });
   const directory = makeDirectory();
-  const [ca, caKey, certificate, key, request] = ['ca.pem', 'ca.key', 'server.pem', 'server.key', 'server.csr'].map(
-    (name) => join(directory, name),
-  ) as [string, string, string, string, string];
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });
-  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  openssl('req', '-x509', ...newKey, '-days', '2', '-subj', '/CN=test authority', '-keyout', caKey, '-out', ca);
-  openssl(
-    'req',
-    ...newKey,
-    '-subj',
-    '/CN=127.0.0.1',
-    '-addext',
-    'subjectAltName=IP:127.0.0.1',
-    '-keyout',
-    key,
-    '-out',
-    request,
-  );
-  openssl(
-    'x509',
-    '-req',
-    '-in',
-    request,
-    '-CA',
-    ca,
-    '-CAkey',
-    caKey,
-    '-days',
-    '2',
-    '-copy_extensions',
-    'copy',
-    '-out',
-    certificate,
-  );
-  return { ca, certificate, key };
+  const certificate = join(directory, 'server.pem');
+  const key = join(directory, 'server.key');
+  writeFileSync(certificate, cert);
+  writeFileSync(key, privateKey);
+  return { certificate, key };
 }

@@ -24,6 +24,16 @@ export class TestRedis {
     return this.server.pid;
   }
 
+  /** Sends it one command. */
+  async command(name: string, ...args: string[]): Promise<unknown> {
+    const redis = new Redis(this.url);
+    try {
+      return await redis.call(name, ...args);
+    } finally {
+      redis.disconnect();
+    }
+  }
+
   /** Sends a signal; resolves when the process has ended, if the signal is one that ends it. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     this.server.kill(signal);

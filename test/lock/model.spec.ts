@@ -463,7 +463,7 @@ describe('the scripts of a lock', () => {
 
   it(
     'answer and change the lock as the model does, whatever happens in whatever order',
-    { timeout: 600_000 },
+    { timeout: 3_600_000 },
     async () => {
       let run = 0;
       await fc.assert(

@@ -55,11 +55,12 @@ export class ScriptedLocks {
     caller: Caller,
     onStepped: (stepped: Stepped) => void = () => undefined,
     bounds = { LOCK_OFFER_MS: 2000, LOCK_MAX_WAITERS: 10_000 },
+    channel = this.channel,
   ): LockStore {
     return new LockStore(
       (script, keys, args) => this.run(script, keys, args),
       this.keys,
-      this.channel,
+      channel,
       caller,
       bounds,
       onStepped,

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
@@ -17,7 +17,8 @@ export class Credentials implements OnModuleInit, OnModuleDestroy {
 
   readonly #logger = new Logger('Credentials');
   readonly #file: string | undefined;
-  #entries: readonly TokenEntry[] = [];
+  readonly #key = createSecretKey(randomBytes(32));
+  #entries: ReadonlyMap<string, TokenEntry> = new Map();
   #seen = '';
   #looking = false;
   #timer: NodeJS.Timeout | undefined;
@@ -27,7 +28,7 @@ export class Credentials implements OnModuleInit, OnModuleDestroy {
     this.#file = settings.API_TOKENS_FILE;
     if (this.#file === undefined) return;
     try {
-      this.#entries = parseTokenFile(readFileSync(this.#file, 'utf8'));
+      this.#entries = this.#index(readFileSync(this.#file, 'utf8'));
     } catch (cause) {
       throw new InvalidSettings(`API_TOKENS_FILE ${this.#file}: ${messageOf(cause)}`, { cause });
     }
@@ -53,14 +54,22 @@ export class Credentials implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * The credential that a token belongs to. Takes the same time for every token: its hash is compared with each that
-   * is known, to the end.
+   * The credential that a token belongs to. How long that takes tells nothing about the tokens that are known: they are
+   * looked up by what a key of this process makes of their hashes, which no caller can aim at, and compared in constant
+   * time.
    */
   find(token: string): Credential | undefined {
-    const hash = createHash('sha256').update(token).digest();
-    let found: Credential | undefined;
-    for (const entry of this.#entries) if (timingSafeEqual(entry.hash, hash)) found = entry.credential;
-    return found;
+    const sha256 = hash('sha256', token, 'buffer');
+    const entry = this.#entries.get(this.#blind(sha256));
+    return entry && timingSafeEqual(entry.hash, sha256) ? entry.credential : undefined;
+  }
+
+  #blind(sha256: Buffer): string {
+    return createHmac('sha256', this.#key).update(sha256).digest('base64');
+  }
+
+  #index(text: string): Map<string, TokenEntry> {
+    return new Map(parseTokenFile(text).map((entry) => [this.#blind(entry.hash), entry]));
   }
 
   /** Reads the file again when it is another than was seen last. */
@@ -79,18 +88,18 @@ export class Credentials implements OnModuleInit, OnModuleDestroy {
 
   async #take(file: string, first: boolean): Promise<void> {
     try {
-      this.#entries = parseTokenFile(await readFile(file, 'utf8'));
+      this.#entries = this.#index(await readFile(file, 'utf8'));
       if (!first) this.#tellCount();
     } catch (error) {
       this.#logger.error(
-        `API_TOKENS_FILE ${file} is not taken over, the ${this.#entries.length} tokens known before stay in force: ` +
+        `API_TOKENS_FILE ${file} is not taken over, the ${this.#entries.size} tokens known before stay in force: ` +
           messageOf(error),
       );
     }
   }
 
   #tellCount(): void {
-    this.#logger.log(`calls need a token; ${this.#entries.length} known`);
+    this.#logger.log(`calls need a token; ${this.#entries.size} known`);
   }
 }
 

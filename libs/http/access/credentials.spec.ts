@@ -9,6 +9,7 @@ import {
   startRedis,
   TestNode,
   type Answer,
+  type Json,
   type TestRedis,
 } from '../../../test/cluster/index.js';
 
@@ -110,6 +111,25 @@ describe('a node with tokens', () => {
     expectProblem(await node.post('/queue/push', {}, bearer(LOCKER)), 403);
     expectProblem(await node.request('DELETE', '/lock?name=x', bearer(LOCKER)), 403);
     expect((await node.get('/metrics', bearer(READER))).status).toBe(200);
+  });
+
+  const acquire: Json = { name: 'a lock', mode: 'exclusive', owner: 'me' };
+  it.each([
+    ['POST', '/lock/acquire', acquire, [LOCKER]],
+    ['GET', '/lock?name=x', undefined, [LOCKER, READER]],
+    ['POST', '/cache/read-many', { keys: ['x'] }, [READER]],
+    ['POST', '/cache/write', { key: 'x', value: 1 }, []],
+    ['POST', '/queue/push', { queue: 'x', payload: 1 }, []],
+    ['POST', '/queue/purge', { queue: 'x' }, [ADMIN]],
+    ['DELETE', '/queue?queue=x', undefined, [ADMIN]],
+    ['GET', '/admin/queues', undefined, [ADMIN]],
+  ])('lets only those call %s %s who may', async (method, path, body, allowed) => {
+    for (const token of [READER, LOCKER, ADMIN]) {
+      const sent = { ...bearer(token), ...(body && { text: JSON.stringify(body) }) };
+      const headers = { ...sent.headers, ...(body && { 'content-type': 'application/json' }) };
+      const { status } = await node.request(method, path, { ...sent, headers });
+      expect(status, token).toBe(allowed.includes(token) ? 200 : 403);
+    }
   });
 
   it('says that there is no such route only to who has a token', async () => {

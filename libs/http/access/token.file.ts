@@ -19,7 +19,6 @@ export class BrokenTokenFile extends Error {
   override readonly name = 'BrokenTokenFile';
 }
 
-/** Each request is compared with every token. */
 const MAX_TOKENS = 1000;
 const NAME = /^[\w.-]{1,64}$/;
 const SHA256 = /^[0-9a-f]{64}$/i;

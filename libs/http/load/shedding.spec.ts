@@ -169,6 +169,25 @@ describe('a node', () => {
     await eventually(async () => (await node.get('/cluster')).status === 200, { what: 'the places to be free' });
   });
 
+  it('serves others while many wait, up to the bound on those', async () => {
+    const env = { MAX_IN_FLIGHT: '1', MAX_WAITING: '4' };
+    await using node = await startNode({ redisUrl: redis.url, nodeId: 'node1', env });
+    const acquire = (owner: string, waitMs = 0, signal?: AbortSignal) =>
+      node.post('/lock/acquire', { name: 'wanted', mode: 'exclusive', owner, waitMs }, { ...(signal && { signal }) });
+    expect((await acquire('holder')).body).toMatchObject({ ok: true });
+    const { signal, abort } = cancellable();
+    const gone = [1, 2, 3].map((number) => acquire(`waiter ${number}`, 60_000, signal).catch(() => 'gone'));
+    const pop = node.post('/queue/pop', { queue: 'empty', waitMs: 60_000 }, { signal }).catch(() => 'gone');
+    await eventually(async () => (await node.get('/metrics')).text.includes('sync_http_waiting_requests 4'), {
+      what: 'four requests to wait',
+    });
+    for (let call = 0; call < 5; call += 1) expect((await acquire('another')).body['reason']).toBe('locked');
+    expect((await acquire('one too many', 1000)).body).toMatchObject({ ...REFUSED, mayHaveTakenEffect: false });
+    abort();
+    expect(await Promise.all([...gone, pop])).toEqual(['gone', 'gone', 'gone', 'gone']);
+    await eventually(async () => (await acquire('late', 1)).body['reason'] === 'timeout', { what: 'room to wait' });
+  });
+
   it('refuses while its event loop is late for long, and not after one pause', async () => {
     await using node = await startNode({
       redisUrl: redis.url,

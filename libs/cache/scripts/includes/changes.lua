@@ -139,7 +139,7 @@ local function commit_writes(keys, name, line, writes, now, hot_from, after_roun
   if state.present and (not line.present or #seen > 0) then
     redis.call('PERSIST', keys[1])
     redis.call('PERSIST', keys[3])
-  elseif not state.present and (line.present or #seen > 0) then
+  elseif not state.present and state.changed then
     redis.call('PEXPIRE', keys[1], TOMBSTONE_MS)
     redis.call('PEXPIRE', keys[3], FENCES_MS)
   end

@@ -1,6 +1,6 @@
 -- The step in which every script that changes a lock ends: remove holders whose deadline passed, drop places that are
 -- dead, hand the lock on. At most MOST of each, so that no lock keeps Redis busy; then the answer asks for more.
-local MOST = 128
+local MOST, CROWD = 128, 5000
 local snapshot = parse_snapshot(ARGV[3])
 local expired = 0
 
@@ -161,6 +161,14 @@ local function arm_watchers()
   return answer
 end
 
+-- Redis frees a key at once when it expires, and is busy with a large one for long. So whoever last used a lock with many
+-- holders steps again, at most once a second, and removes them some at a time.
+local function arm_crowd()
+  if redis.call('ZCARD', KEYS[3]) < CROWD then return -1 end
+  local first = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
+  return math.max(tonumber(first[2]) - lock.now, 1000)
+end
+
 -- Each call adds at most two entries and clears four that are over.
 local function clear_index()
   local over = redis.call('ZRANGEBYSCORE', KEYS[9], '-inf', exact(lock.millis), 'LIMIT', 0, 4)
@@ -204,8 +212,10 @@ end
 -- Ends a script: arms timers, keeps what changed. Every answer begins with Redis's time in ms, the ms until the
 -- caller's timer (-1: none), whether to step again, and how many holds have expired.
 local function finish(more, ...)
-  local wake, alarm = arm_head(), arm_watchers()
-  if wake < 0 or alarm >= 0 and alarm < wake then wake = alarm end
+  local wake = arm_head()
+  for _, timer in ipairs({ arm_watchers(), arm_crowd() }) do
+    if wake < 0 or timer >= 0 and timer < wake then wake = timer end
+  end
   save_lock()
   return { exact(lock.millis), wake, more and 1 or 0, expired, ... }
 end

@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readSettings } from '#lib/config';
+import { Draining } from '#lib/http';
+import { LockService, type LockEvents } from '#lib/lock';
+import { Membership } from '#lib/membership';
+import { RedisConnections } from '#lib/redis';
+import { eventually, startRedis, type TestRedis } from '../cluster/index.js';
+
+/** What Nest puts together for whoever imports the module. */
+class Application {
+  readonly connections: RedisConnections;
+  readonly membership: Membership;
+  readonly draining = new Draining();
+  readonly locks: LockService;
+  readonly heard: { [Kind in keyof LockEvents]: LockEvents[Kind][0][] } = {
+    acquired: [],
+    released: [],
+    expired: [],
+    forced: [],
+  };
+
+  constructor(url: string, nodeId: string) {
+    const settings = readSettings({ NODE_ID: nodeId, REDIS_URL: url });
+    this.connections = new RedisConnections(settings);
+    this.membership = new Membership(settings, this.connections);
+    this.locks = new LockService(settings, this.membership, this.connections, this.draining);
+    this.locks.events.on('acquired', (event) => this.heard.acquired.push(event));
+    this.locks.events.on('released', (event) => this.heard.released.push(event));
+    this.locks.events.on('expired', (count) => this.heard.expired.push(count));
+    this.locks.events.on('forced', (count) => this.heard.forced.push(count));
+    this.membership.onModuleInit();
+    this.locks.onModuleInit();
+  }
+
+  async stop(): Promise<void> {
+    await this.locks.onApplicationShutdown();
+    await this.membership.retire();
+    await this.connections.close();
+  }
+}
+
+describe('locks in a process of their user', () => {
+  let redis: TestRedis;
+  let one: Application;
+  let two: Application;
+  beforeAll(async () => {
+    redis = await startRedis();
+    one = new Application(redis.url, 'one');
+    two = new Application(redis.url, 'two');
+    await Promise.all([one.membership.ready, two.membership.ready]);
+  });
+  afterAll(async () => {
+    await Promise.all([one.stop(), two.stop()]);
+    await redis.stop();
+  });
+  const exclusive = (name: string, owner: string) => ({ name, owner, mode: 'exclusive' as const });
+
+  it('are granted, waited for and handed on', async () => {
+    const first = await one.locks.acquire(exclusive('p1', 'a'));
+    const waiting = two.locks.acquire({ ...exclusive('p1', 'b'), waitMs: 5000 });
+    await eventually(() => two.locks.waiting === 1, { what: 'the waiter' });
+    await one.locks.release({ name: 'p1', owner: 'a' });
+    const second = await waiting;
+    expect(first.ok && second.ok && second.token > first.token).toBe(true);
+    expect(two.locks.waiting).toBe(0);
+    expect(one.heard.released).toMatchObject([{ mode: 'exclusive' }]);
+    expect(two.heard.acquired.at(-1)).toMatchObject({ mode: 'exclusive', outcome: 'granted' });
+    expect(two.heard.acquired.at(-1)?.waitedMs).toBeGreaterThan(0);
+  });
+
+  it('are no longer waited for when the signal says so, and its reason is thrown', async () => {
+    await one.locks.acquire(exclusive('p2', 'a'));
+    const enough = new AbortController();
+    const waiting = two.locks.acquire({ ...exclusive('p2', 'b'), waitMs: 20_000 }, { signal: enough.signal });
+    await eventually(async () => (await one.locks.inspect('p2')).waitersCount === 1, { what: 'the waiter' });
+    enough.abort(new Error('enough'));
+    await expect(waiting).rejects.toThrow('enough');
+    await eventually(async () => (await one.locks.inspect('p2')).waitersCount === 0, {
+      what: 'the place to be given up',
+    });
+  });
+
+  it('stay when the signal comes after the grant', async () => {
+    const late = new AbortController();
+    await one.locks.acquire({ ...exclusive('p3', 'a'), waitMs: 1000 }, { signal: late.signal });
+    late.abort();
+    await two.locks.acquire(exclusive('p3', 'b'));
+    expect((await two.locks.inspect('p3')).holders).toMatchObject([{ owner: 'a' }]);
+  });
+
+  it('tell of expiries and forced releases', async () => {
+    await one.locks.acquire({ ...exclusive('p4', 'a'), leaseMs: 100 });
+    await one.locks.acquire({ ...exclusive('p4', 'b'), waitMs: 3000 });
+    expect(one.heard.expired.reduce((sum, count) => sum + count, 0)).toBe(1);
+    expect(await two.locks.forceRelease('p4')).toBe(1);
+    expect(two.heard.forced).toEqual([1]);
+  });
+
+  it('are forced free in parts, and handed on only when the last is gone', async () => {
+    const holders = 1300;
+    const shared = (owner: string) => ({ name: 'p5', owner, mode: 'shared' as const });
+    await Promise.all(Array.from({ length: holders }, (_, i) => one.locks.acquire(shared(`holder${i}`))));
+    const writer = two.locks.acquire({ ...exclusive('p5', 'w'), waitMs: 10_000 });
+    await eventually(async () => (await one.locks.inspect('p5')).waitersCount === 1, { what: 'the writer' });
+    expect(await one.locks.forceRelease('p5')).toBe(holders);
+    expect(await writer).toMatchObject({ ok: true });
+    expect(await one.locks.inspect('p5')).toMatchObject({ holdersCount: 1, waitersCount: 0 });
+  });
+});

@@ -1,0 +1,70 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { Child } from '#lib/process';
+import { eventually, get, makeDirectory, reservePorts, startCluster } from '../cluster/index.js';
+import { hasPromtool } from './promtool.js';
+
+const observability = new URL('../../observability/', import.meta.url);
+
+interface Health {
+  readonly health: string;
+  readonly lastError?: string;
+}
+
+interface Answer {
+  readonly data: {
+    readonly activeTargets?: Health[];
+    readonly groups?: { readonly rules: (Health & { readonly name: string; readonly state: string })[] }[];
+    readonly result?: { readonly value: [at: number, value: string] }[];
+  };
+}
+
+interface Scrape {
+  static_configs: { targets: string[] }[];
+}
+
+it('a real Prometheus scrapes three nodes and evaluates every alert', async ({ skip }) => {
+  if (!(await hasPromtool())) skip('Prometheus is not installed');
+  await using cluster = await startCluster();
+  const directory = makeDirectory();
+  const configuration = parse(readFileSync(new URL('prometheus.yml', observability), 'utf8')) as {
+    global: object;
+    scrape_configs: [Scrape];
+  };
+  configuration.global = { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' };
+  configuration.scrape_configs[0].static_configs = [{ targets: cluster.nodes.map(({ port }) => `127.0.0.1:${port}`) }];
+  writeFileSync(join(directory, 'alerts.yml'), readFileSync(new URL('alerts.yml', observability)));
+  writeFileSync(join(directory, 'prometheus.yml'), stringify(configuration));
+
+  const port = await reservePorts(1);
+  const prometheus = await Child.start({
+    file: 'prometheus',
+    args: [
+      `--config.file=${join(directory, 'prometheus.yml')}`,
+      `--storage.tsdb.path=${join(directory, 'data')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+    ],
+  });
+  try {
+    const ask = async (path: string) =>
+      JSON.parse((await get(`http://127.0.0.1:${port}/api/v1/${path}`)).text) as Answer;
+    await eventually(async () => (await ask('query?query=sum(up)')).data.result?.[0]?.value[1] === '3', {
+      what: 'Prometheus to scrape three nodes',
+      timeoutMs: 20_000,
+    });
+    const rules = await eventually(
+      async () => {
+        const found = (await ask('rules')).data.groups?.flatMap((group) => group.rules) ?? [];
+        return found.length > 0 && found.every(({ health }) => health !== 'unknown') ? found : undefined;
+      },
+      { what: 'every rule to be evaluated', timeoutMs: 20_000 },
+    );
+    expect(rules.filter(({ health }) => health !== 'ok')).toEqual([]);
+    // A cluster that is well gives no cause for alarm.
+    expect(rules.filter(({ state }) => state === 'firing').map(({ name }) => name)).toEqual([]);
+  } finally {
+    await prometheus.stop(5000);
+  }
+});
