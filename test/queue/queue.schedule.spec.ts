@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { it } from 'vitest';
 import { eventually, startCluster } from '../cluster/index.js';
 
 it('schedules go on while the nodes that run them are killed one after the other', { timeout: 90_000 }, async () => {
