@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { LocalRedis } from '#lib/redis';
 import { endWithParent } from './end-with-parent.js';
 import { makeDirectory, removeDirectory } from './directories.js';

@@ -20,7 +20,7 @@ class Application {
   };
 
   constructor(url: string, nodeId: string) {
-    const settings = readSettings({ NODE_ID: nodeId, REDIS_URL: url });
+    const settings = readSettings({ NODE_ID: nodeId, REDIS_URL: url, EMPTY_REDIS_IS_NEW: 'true' });
     this.connections = new RedisConnections(settings);
     this.membership = new Membership(settings, this.connections);
     this.locks = new LockService(settings, this.membership, this.connections, this.draining);
@@ -86,6 +86,39 @@ describe('locks in a process of their user', () => {
     late.abort();
     await two.locks.acquire(exclusive('p3', 'b'));
     expect((await two.locks.inspect('p3')).holders).toMatchObject([{ owner: 'a' }]);
+  });
+
+  it('are taken back from a client that hung up before it was told', async () => {
+    const client = new AbortController();
+    await one.locks.acquire(exclusive('p6', 'a'));
+    const waiting = two.locks.acquire({ ...exclusive('p6', 'b'), waitMs: 5000 }, { client: client.signal });
+    await eventually(async () => (await one.locks.inspect('p6')).waitersCount === 1, { what: 'the waiter' });
+    await one.locks.release({ name: 'p6', owner: 'a' });
+    await waiting;
+    client.abort();
+    await eventually(async () => (await one.locks.inspect('p6')).mode === null, { what: 'the lock to be free' });
+  });
+
+  it('are not taken back from a client that has asked again meanwhile, or held before', async () => {
+    const [first, second] = [new AbortController(), new AbortController()];
+    const granted = await one.locks.acquire(exclusive('p7', 'a'), { client: first.signal });
+    const again = await two.locks.acquire(exclusive('p7', 'a'), { client: second.signal });
+    first.abort();
+    second.abort();
+    // What the two might have sent to Redis has been done when later calls of both are answered.
+    for (const { locks } of [one, two]) await locks.renew({ owner: 'nobody', names: ['p7'] });
+    expect((await one.locks.inspect('p7')).holders).toMatchObject([{ owner: 'a' }]);
+    expect(again).toEqual(granted);
+  });
+
+  it('taken together are given back together', async () => {
+    const client = new AbortController();
+    const locks = ['p8a', 'p8b'].map((name) => ({ name, mode: 'exclusive' as const }));
+    expect(await one.locks.acquireMany({ locks, owner: 'a' }, { client: client.signal })).toMatchObject({ ok: true });
+    client.abort();
+    for (const { name } of locks) {
+      await eventually(async () => (await two.locks.inspect(name)).mode === null, { what: `${name} to be free` });
+    }
   });
 
   it('tell of expiries and forced releases', async () => {

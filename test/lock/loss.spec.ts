@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { eventually, startCluster, startNode, startRedis, type TestCluster } from '../cluster/index.js';
+import { eventually, startCluster, startNode, startRedis, TestNode, type TestCluster } from '../cluster/index.js';
 import { acquire, look, release } from './lock.client.js';
 
 const ask = (owner: string, fields = {}) => ({ name: 'r', owner, mode: 'exclusive', ...fields });
@@ -98,12 +98,20 @@ describe('when Redis is killed', () => {
   }, 60_000);
 
   it('holds a new process back under a Redis of which nobody knows what it held', async () => {
-    await using redis = await startRedis({ graceOver: [] });
-    const env = { LOCK_GRACE_MAX_MS: '2500' };
-    await using one = await startNode({ redisUrl: redis.url, nodeId: 'one', env });
-    const first = await one.post('/lock/acquire', ask('a'));
+    await using redis = await startRedis();
+    const env = { LOCK_GRACE_MAX_MS: '2500', EMPTY_REDIS_IS_NEW: 'false' };
+    await using one = await TestNode.create({ redisUrl: redis.url, nodeId: 'one', env });
+    await one.launch();
+    const first = await eventually(
+      async () => {
+        const answer = await one.post('/lock/acquire', ask('a'));
+        return answer.text.includes('may have lost holds') && answer;
+      },
+      { what: 'the hold' },
+    );
     expect(first.status).toBe(503);
     expect(first.body).toMatchObject({ mayHaveTakenEffect: false });
+    expect((await one.get('/health/startup')).status).toBe(503);
     await eventually(async () => (await one.post('/lock/acquire', ask('a'))).status === 200, {
       what: 'the end of the hold',
     });
@@ -126,6 +134,22 @@ describe('when Redis is killed', () => {
     await eventually(async () => (await cluster.node(1).post('/lock/acquire', ask('b'))).body['reason'] === 'locked', {
       what: 'the lock service to be back',
     });
+  }, 30_000);
+
+  it('grants nothing new when Redis is full, but lets holds be renewed, waited out and released', async () => {
+    await using cluster = await startCluster({ nodes: 1 });
+    const node = cluster.node(1);
+    const held = await acquire(node, 'r', 'a');
+    const waiting = acquire(node, 'r', 'b', { waitMs: 20_000 });
+    await eventually(async () => (await look(node, 'r')).waitersCount === 1, { what: 'the waiter' });
+    await cluster.redis.command('config', 'set', 'maxmemory', '1');
+    const refused = await node.post('/lock/acquire', { name: 'other', owner: 'a', mode: 'exclusive' });
+    expect(refused.status).toBe(503);
+    expect(refused.body).toMatchObject({ mayHaveTakenEffect: false });
+    expect((await node.post('/lock/renew', { owner: 'a', name: 'r' })).body).toMatchObject({ ok: true });
+    expect(await release(node, 'r', 'a', { token: held.token ?? 0 })).toEqual({ ok: true });
+    expect(await waiting).toMatchObject({ ok: true });
+    expect(await release(node, 'r', 'b')).toEqual({ ok: true });
   }, 30_000);
 
   it('waits for replicas where it is told to, and takes back what they did not get', async () => {

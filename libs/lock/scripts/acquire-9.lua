@@ -49,7 +49,7 @@ local till = lock.now + wait
 
 local function enlist(upgrade, ticket)
   if not place then
-    if again == 0 and redis.call('ZCARD', KEYS[4]) >= tonumber(ARGV[15]) then return finish(more, 'full') end
+    if again == 0 and lock.queue >= tonumber(ARGV[15]) then return finish(more, 'full') end
     place = {
       mode = mode, limit = limit, ticket = ticket or next_ticket(), state = 'q', upgrade = upgrade, since = lock.now,
       instances = {},
@@ -130,6 +130,6 @@ if place then
   return enlist(place.upgrade)
 end
 if again ~= 0 then return enlist(ARGV[17] == '1', again) end
-if redis.call('ZCARD', KEYS[4]) == 0 and grantable(mode, limit, live_holders()) then return grant('new') end
+if lock.queue == 0 and grantable(mode, limit, live_holders()) then return grant('new') end
 if wait == 0 then return finish(more, 'locked') end
 return enlist(false)

@@ -36,6 +36,7 @@ for i = 1, #watchers, 2 do
 end
 if watches > 0 then
   redis.call('HSET', KEYS[6], CALLER, exact(lock.now + watches))
+  redis.call('PEXPIRE', KEYS[6], exact(watches + KEEP_MS))
   lock.watch = math.max(lock.watch, lock.now + watches)
   if lock.seq == 0 then lock.seq = lock.micros end
 end

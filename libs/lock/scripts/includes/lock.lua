@@ -24,6 +24,9 @@ local function load_lock()
     mode = fields[6] or '', armed = number(7), head = fields[8] or '',
     waits = number(9), watch = number(10), alarm = number(11),
   }
+  -- How many hold it, those whose deadline passed included, and how many are queued: kept up to date by whatever adds or
+  -- removes one, since most locks have none of either and much need not be asked for then.
+  lock.holds, lock.queue = redis.call('ZCARD', KEYS[3]), redis.call('ZCARD', KEYS[4])
   lock.now = millis + lock.offset
   if lock.now < number(4) then
     lock.now = number(4)
@@ -47,7 +50,7 @@ end
 -- A hold: mode (x or s), token, lease, call that touched it last, whether confirmed, deadline; where it is an upgrade
 -- that is not confirmed yet, the shared hold to go back to: its token, deadline and lease ('-' if there is none).
 local function hold_of(owner)
-  local text = redis.call('HGET', KEYS[2], owner)
+  local text = lock.holds > 0 and redis.call('HGET', KEYS[2], owner)
   if not text then return nil end
   local mode, token, lease, call, confirmed, deadline, was, was_deadline, was_lease =
     string.match(text, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
@@ -69,7 +72,8 @@ end
 -- connections have not heard yet), whether it began as an upgrade, time of enlisting, and the instances on which
 -- connections wait: instance:epoch:end of wait:node
 local function place_of(owner)
-  local text = redis.call('HGET', KEYS[5], owner)
+  -- A place that is not queued belongs to a hold.
+  local text = (lock.queue > 0 or lock.holds > 0) and redis.call('HGET', KEYS[5], owner)
   if not text then return nil end
   local mode, limit, ticket, state, upgrade, since, rest =
     string.match(text, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+)(.*)$')
@@ -93,17 +97,27 @@ end
 -- Redis's clock, when it is certainly over, so that it can be cleared without a look at its lock.
 local function pair_of(owner) return string.len(owner) .. ':' .. owner .. NAME end
 
+-- The keys of the bucket are over with the last of its locks, and are given a little more time than they need, so that
+-- it is not moved with every call.
+local function index(key, entry, kind, over)
+  local fresh = redis.call('ZADD', key, 0, entry) == 1
+  redis.call('ZADD', KEYS[9], exact(over), kind .. entry)
+  if fresh then redis.call('PEXPIRE', key, exact(over - lock.millis + KEEP_MS), 'NX') end
+  if redis.call('PTTL', KEYS[9]) < over - lock.millis then
+    for i = 7, 9 do redis.call('PEXPIRE', KEYS[i], exact(over - lock.millis + KEEP_MS)) end
+  end
+end
+
+local function unindex(key, entry, kind)
+  if redis.call('ZREM', key, entry) == 1 then redis.call('ZREM', KEYS[9], kind .. entry) end
+end
+
 local function index_owner(owner, hold, place)
   local pair = pair_of(owner)
-  if not hold and not place then
-    redis.call('ZREM', KEYS[8], pair)
-    redis.call('ZREM', KEYS[9], 'o' .. pair)
-    return
-  end
+  if not hold and not place then return unindex(KEYS[8], pair, 'o') end
   local latest = math.max(hold and hold.deadline or 0, hold and hold.was and hold.was.deadline or 0,
     place and place_end(place) or 0)
-  redis.call('ZADD', KEYS[8], 0, pair)
-  redis.call('ZADD', KEYS[9], exact(lock.millis + latest - lock.now + KEEP_MS), 'o' .. pair)
+  index(KEYS[8], pair, 'o', lock.millis + latest - lock.now + KEEP_MS)
 end
 
 local function put_hold(owner, hold, place)
@@ -112,7 +126,7 @@ local function put_hold(owner, hold, place)
     hold.mode, hold.token, exact(hold.lease), hold.call, hold.confirmed and '1' or '0', exact(hold.deadline),
     was and was.token or '-', was and exact(was.deadline) or '-', was and exact(was.lease) or '-',
   }, ' '))
-  redis.call('ZADD', KEYS[3], exact(hold.deadline), owner)
+  lock.holds = lock.holds + redis.call('ZADD', KEYS[3], exact(hold.deadline), owner)
   index_owner(owner, hold, place)
 end
 
@@ -130,25 +144,30 @@ local function put_place(owner, place, hold)
     words[#words + 1] = table.concat({ instance.id, instance.epoch, exact(instance.till), instance.node }, ':')
   end
   redis.call('HSET', KEYS[5], owner, table.concat(words, ' '))
-  if place.state == 'q' then redis.call('ZADD', KEYS[4], exact(rank_of(place, is_own(hold))), owner) end
+  if place.state == 'q' then
+    lock.queue = lock.queue + redis.call('ZADD', KEYS[4], exact(rank_of(place, is_own(hold))), owner)
+  end
   lock.waits = math.max(lock.waits, place_end(place))
   index_owner(owner, hold, place)
 end
 
 local function drop_place(owner, hold)
   redis.call('HDEL', KEYS[5], owner)
-  redis.call('ZREM', KEYS[4], owner)
+  lock.queue = lock.queue - redis.call('ZREM', KEYS[4], owner)
   index_owner(owner, hold, nil)
 end
 
 local function drop_hold(owner, place)
   redis.call('HDEL', KEYS[2], owner)
-  redis.call('ZREM', KEYS[3], owner)
+  lock.holds = lock.holds - redis.call('ZREM', KEYS[3], owner)
   index_owner(owner, nil, place)
 end
 
 -- Holders whose deadline passed count nowhere, removed or not.
-local function live_holders() return redis.call('ZCOUNT', KEYS[3], '(' .. exact(lock.now), '+inf') end
+local function live_holders()
+  if lock.holds == 0 then return 0 end
+  return redis.call('ZCOUNT', KEYS[3], '(' .. exact(lock.now), '+inf')
+end
 
 local function add_instance(place, instance, epoch, till, node)
   for _, known in ipairs(place.instances) do

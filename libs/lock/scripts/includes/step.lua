@@ -36,6 +36,7 @@ local function end_hold(owner, hold, kind)
 end
 
 local function expire()
+  if lock.holds == 0 then return false end
   local owners = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', exact(lock.now), 'LIMIT', 0, MOST)
   for _, owner in ipairs(owners) do end_hold(owner, hold_of(owner), 'expired') end
   return #owners == MOST
@@ -63,7 +64,7 @@ end
 local function offer(owner, place, hold)
   local was = hold and { token = hold.token, deadline = hold.deadline, lease = hold.lease } or nil
   place.state = 'o'
-  redis.call('ZREM', KEYS[4], owner)
+  lock.queue = lock.queue - redis.call('ZREM', KEYS[4], owner)
   local token = next_token()
   lock.mode = place.mode
   put_hold(owner, {
@@ -75,7 +76,7 @@ local function offer(owner, place, hold)
 end
 
 local function hand_over()
-  if redis.call('ZCARD', KEYS[4]) == 0 then return false end
+  if lock.queue == 0 then return false end
   local more = end_dead_offers()
   local live = live_holders()
   local offered, dropped = 0, 0
@@ -116,11 +117,11 @@ end
 -- The nodes of the head keep a timer for that deadline. They are told when the head is another or the deadline earlier;
 -- a caller that is one of them learns it from the answer. Answers ms from now, or -1 if the caller needs no timer.
 local function arm_head()
-  local owner = redis.call('ZRANGE', KEYS[4], 0, 0)[1]
-  if not owner then
+  if lock.queue == 0 then
     lock.head, lock.armed, lock.waits = '', 0, 0
     return -1
   end
+  local owner = redis.call('ZRANGE', KEYS[4], 0, 0)[1]
   local place = place_of(owner)
   local wake = wake_of(owner, place)
   if not wake then return -1 end
@@ -164,7 +165,7 @@ end
 -- Redis frees a key at once when it expires, and is busy with a large one for long. So whoever last used a lock with many
 -- holders steps again, at most once a second, and removes them some at a time.
 local function arm_crowd()
-  if redis.call('ZCARD', KEYS[3]) < CROWD then return -1 end
+  if lock.holds < CROWD then return -1 end
   local first = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
   return math.max(tonumber(first[2]) - lock.now, 1000)
 end
@@ -180,26 +181,20 @@ end
 
 local function save_lock()
   clear_index()
-  local latest = redis.call('ZREVRANGE', KEYS[3], 0, 0, 'WITHSCORES')[2]
+  local latest = lock.holds > 0 and redis.call('ZREVRANGE', KEYS[3], 0, 0, 'WITHSCORES')[2]
   local till = math.max(tonumber(latest or '0'), lock.waits, lock.watch)
   local keep = math.max(till - lock.now, 0) + KEEP_MS
-  if latest or redis.call('EXISTS', KEYS[4]) == 1 then
-    redis.call('ZADD', KEYS[7], 0, NAME)
-    redis.call('ZADD', KEYS[9], exact(lock.millis + keep), 'n' .. NAME)
-    -- What is indexed by the bucket is over with the last of its locks.
-    for i = 7, 9 do
-      redis.call('PEXPIRE', KEYS[i], exact(keep), 'NX')
-      redis.call('PEXPIRE', KEYS[i], exact(keep), 'GT')
-    end
+  local used = lock.holds > 0 or lock.queue > 0
+  if used then
+    index(KEYS[7], NAME, 'n', lock.millis + keep)
   else
-    redis.call('ZREM', KEYS[7], NAME)
-    redis.call('ZREM', KEYS[9], 'n' .. NAME)
+    unindex(KEYS[7], NAME, 'n')
     lock.mode = ''
   end
   redis.call('HSET', KEYS[1], 'token', exact(lock.token), 'ticket', exact(lock.ticket), 'seq', exact(lock.seq),
     'last', exact(lock.now), 'offset', exact(lock.offset), 'mode', lock.mode, 'armed', exact(lock.armed),
     'head', lock.head, 'waits', exact(lock.waits), 'watch', exact(lock.watch), 'alarm', exact(lock.alarm))
-  for i = 1, 5 do redis.call('PEXPIRE', KEYS[i], exact(keep)) end
+  for i = 1, used and 5 or 1 do redis.call('PEXPIRE', KEYS[i], exact(keep)) end
 end
 
 -- Expiry and hand-off. Answers whether it stopped short.
