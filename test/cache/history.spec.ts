@@ -18,9 +18,11 @@ function built(...faults: string[]) {
 }
 
 function expectLinearizable(history: History): void {
+  const started = performance.now();
   const { verdict, report } = judgeAll(history);
+  const judgedMs = Math.round(performance.now() - started);
   console.log(
-    `seed ${history.seed}: ${history.operations} operations, ${history.unclear} unclear, ${history.hits} hits`,
+    `seed ${history.seed}: ${history.operations} operations, ${history.unclear} unclear, ${history.hits} hits, judged in ${judgedMs} ms`,
   );
   expect(report).toBe('');
   expect(verdict).toBe('linearizable');
