@@ -47,7 +47,8 @@ export const lineModel: Model<LineState, LineInput, LineOutput> = {
     `${lastVersion} ${value ? `${value.version ?? '?'} ${value.endsBy} ${value.json}` : ''}`,
   mayExplain: ({ input }, { output }) => {
     if (input.kind !== 'write') return true;
-    if (output === undefined || !('json' in output) || output.json === undefined) return false;
+    if (output?.kind !== 'found' && output?.kind !== 'written') return false;
+    if (output.json === undefined) return false;
     // As it was written, or counted up from there.
     const more = Number(output.json) - Number(input.json);
     return output.json === input.json || (more > 0 && more <= MOST_COUNTED);
