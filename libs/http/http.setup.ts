@@ -6,7 +6,7 @@ import type { Settings } from '#lib/config';
 import { authenticate, authorize } from './access/access.middleware.js';
 import { Credentials } from './access/credentials.service.js';
 import { Draining } from './draining.js';
-import { closeUnused, lastAnswers } from './last.answers.js';
+import { lastAnswers } from './last.answers.js';
 import { LoadShedder } from './load/load.shedder.js';
 import { RateLimiter } from './load/rate.limiter.js';
 import { Problem } from './problem.js';
@@ -37,7 +37,6 @@ export function setUpHttp(app: NestExpressApplication, settings: Settings): void
   const server = app.getHttpServer();
   server.requestTimeout = settings.REQUEST_TIMEOUT_MS;
   server.keepAliveTimeout = settings.KEEP_ALIVE_MS;
-  closeUnused(server, app.get(Draining));
   app.useGlobalPipes(new RequestPipe());
   app.useGlobalFilters(new ProblemFilter((path) => methodsOf(app, path)));
 }

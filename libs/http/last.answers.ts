@@ -1,5 +1,3 @@
-import type { Server } from 'node:http';
-import type { Socket } from 'node:net';
 import type { NextFunction, Request, Response } from 'express';
 import type { Draining } from './draining.js';
 
@@ -21,21 +19,4 @@ export function lastAnswers(draining: Draining) {
     });
     next();
   };
-}
-
-/**
- * Closes connections on which nothing was ever sent when the node stops: clients open some in advance, and Node counts
- * them neither as idle nor as busy, so that the stop would wait for them.
- */
-export function closeUnused(server: Server, draining: Draining): void {
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => {
-      sockets.delete(socket);
-    });
-  });
-  draining.signal.addEventListener('abort', () => {
-    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
-  });
 }
