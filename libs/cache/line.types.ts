@@ -1,4 +1,4 @@
-/** State of a line as http-api and docs/PROTOCOL.md define it; `I` is "no copy". */
+/** State of a line as the HTTP contract and docs/PROTOCOL.md define it; `I` is "no copy". */
 export type LineState = 'M' | 'E' | 'S';
 
 /** The living epochs as a caller last read them: an epoch is dead if and only if it is issued and not living. */

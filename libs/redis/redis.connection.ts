@@ -20,7 +20,7 @@ interface ConnectionEvents {
 }
 
 /**
- * The options under which a lost answer is told at once and never sent again (cache.md "Client library"): with the
+ * The options under which a lost answer is told at once and never sent again (docs/PROTOCOL.md "Connections"): with the
  * library's defaults an increment could run twice.
  * @param purpose shown in CLIENT LIST
  */

@@ -9,7 +9,7 @@ export class RedisConnections {
   readonly current = new CurrentServer();
   /** Scripts of the services; commands of one turn of the event loop travel together. */
   readonly commands: RedisConnection;
-  /** Lease and channel between nodes, one after the other as they were sent (cache.md "Client library"). */
+  /** Lease and channel between nodes, one after the other as they were sent (docs/PROTOCOL.md "Connections"). */
   readonly lease: RedisConnection;
 
   constructor(@Inject(SETTINGS) settings: Settings) {

@@ -25,7 +25,7 @@ export function parseServer(info: string): RedisServer {
 /**
  * The Redis server that this node works with: one for all its connections. The connection that first meets another
  * one makes it the current one, and commands on connections to the former are refused from that moment
- * (cache.md "Redis restarts or is replaced").
+ * (docs/PROTOCOL.md "Redis restarts").
  */
 export class CurrentServer extends EventEmitter<{ changed: [server: RedisServer, previous: RedisServer | undefined] }> {
   #server: RedisServer | undefined;

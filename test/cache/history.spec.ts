@@ -18,13 +18,15 @@ function built(...faults: string[]) {
 }
 
 function expectLinearizable(history: History): void {
+  const started = performance.now();
   const { verdict, report } = judgeAll(history);
+  const judgedMs = Math.round(performance.now() - started);
   console.log(
-    `seed ${history.seed}: ${history.operations} operations, ${history.unclear} unclear, ${history.hits} hits`,
+    `seed ${history.seed}: ${history.operations} operations, ${history.unclear} unclear, ${history.hits} hits, judged in ${judgedMs} ms`,
   );
   expect(report).toBe('');
   expect(verdict).toBe('linearizable');
-  expect(history.operations).toBeGreaterThan(200);
+  expect(history.operations).toBeGreaterThan(100);
 }
 
 describe('histories over three nodes are linearizable', { timeout: 60_000 }, () => {

@@ -108,7 +108,7 @@ describe('a read', () => {
 });
 
 describe('a change', () => {
-  it('answers what http-api says', async () => {
+  it('answers what the contract says', async () => {
     fresh();
     const first = (await write(one, 1, { ifVersion: 0 })).body;
     expect(first).toEqual({ ok: true, version: expect.any(Number) });

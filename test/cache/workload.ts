@@ -171,7 +171,7 @@ class Client {
     const node = chance.of(this.options.cluster.nodes);
     // Mutations that can be repeated are, on any node, until the answer is clear.
     const requestId =
-      input.kind !== 'read' && chance.next() < 0.5 ? `${this.options.seed}-${this.number}-${this.#values}` : undefined;
+      input.kind !== 'read' && chance.next() < 0.8 ? `${this.options.seed}-${this.number}-${this.#values}` : undefined;
     const invoked = performance.now();
     let output: LineOutput | 'nothing' | undefined;
     let unclear = false;
@@ -217,7 +217,9 @@ class Client {
     input: LineInput,
     requestId: string | undefined,
   ): Promise<LineOutput | 'nothing' | undefined> {
-    const options = { signal: AbortSignal.timeout(this.options.patienceMs ?? 1000) };
+    const { patienceMs = 1000 } = this.options;
+    // A write may have to wait until a node that is gone is given up on.
+    const options = { signal: AbortSignal.timeout(input.kind === 'read' ? patienceMs : 3 * patienceMs) };
     const repeat = requestId !== undefined && { requestId };
     let answer: Answer;
     try {

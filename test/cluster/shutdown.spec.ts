@@ -47,6 +47,7 @@ it('a node that is stopped answers or tells everyone, and ends within its grace'
 it('a node with nobody but regular clients does not wait for its grace', async () => {
   await using cluster = await startCluster({ nodes: 1, env: { SHUTDOWN_GRACE_MS: '20000' } });
   const node = cluster.node(1);
+  await open(node, '');
   const idle = await open(node, get('/health'));
   await eventually(() => idle.text().includes('"ok"'), { what: 'an answer on a connection that is kept' });
   // Its answer comes while the node stops already.

@@ -110,6 +110,10 @@ async function ask(step: Step, target: Target): Promise<void> {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(step.json),
     }),
+  }).catch((error: unknown) => {
+    const { message, cause } = error as Error;
+    const reason = cause instanceof Error ? cause.message : message;
+    throw new WalkthroughFailed(`${title(step)}\n  ${base} does not answer (${reason})`, { cause: error });
   });
   const text = await response.text();
   const status = step.status ?? 200;
@@ -203,9 +207,7 @@ function askPerson(): (what: string) => Promise<void> {
 
 if (import.meta.main) {
   await main().catch((error: unknown) => {
-    const { message, cause } = error as Error;
-    const reason = cause instanceof Error ? ` (${cause.message})` : '';
-    console.error(`FAILED  ${message}${reason}`);
+    console.error(`FAILED  ${error instanceof Error ? error.message : String(error)}`);
     process.exitCode = 1;
   });
 }

@@ -36,12 +36,23 @@ export interface LineState {
 /** Clocks of the processes on one machine, and what a clock's granularity costs. */
 const SLACK_MS = 20;
 
+/** Further than this nobody counts up from a value that was written. */
+const MOST_COUNTED = 1000;
+
 /** A line as one process would keep it. Versions only grow, and a value ends after its time, not before. */
 export const lineModel: Model<LineState, LineInput, LineOutput> = {
   initial: { value: undefined, lastVersion: 0 },
   step: (state, operation) => possible(state, operation).flatMap((before) => apply(before, operation)),
   key: ({ value, lastVersion }) =>
     `${lastVersion} ${value ? `${value.version ?? '?'} ${value.endsBy} ${value.json}` : ''}`,
+  mayExplain: ({ input }, { output }) => {
+    if (input.kind !== 'write') return true;
+    if (output?.kind !== 'found' && output?.kind !== 'written') return false;
+    if (output.json === undefined) return false;
+    // As it was written, or counted up from there.
+    const more = Number(output.json) - Number(input.json);
+    return output.json === input.json || (more > 0 && more <= MOST_COUNTED);
+  },
 };
 
 /** Whether the one operation wrote what the other saw. */

@@ -15,6 +15,7 @@ import {
   type TestNode,
   type TestRedis,
 } from '../../../test/cluster/index.js';
+import { Draining } from '../draining.js';
 import { HttpModule } from '../http.module.js';
 import { setUpHttp } from '../http.setup.js';
 import { LoadShedder } from './load.shedder.js';
@@ -75,6 +76,7 @@ describe('places for requests', () => {
     shedder = app.get(LoadShedder);
     return async () => {
       letGo();
+      app.get(Draining).begin();
       await app.close();
     };
   });
