@@ -134,7 +134,7 @@ export class Membership implements OnModuleInit {
 
   /** Whether what this process holds in memory may be used in this very step of the program. */
   leaseStands(): boolean {
-    return this.#epoch !== undefined && this.#lease.stands();
+    return this.#lease.stands();
   }
 
   /** Whether scripts may be sent: Redis is there, was checked, and this process has an epoch on it. */

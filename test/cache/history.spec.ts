@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
-import { startCluster, type TestCluster } from '../cluster/index.js';
+import { eventually, startCluster, type TestCluster } from '../cluster/index.js';
 import { BegunRead, HistoryOfOneLine, judgeAll, record, type Chance, type History } from './workload.js';
 
 const SEED = Number(process.env['HISTORY_SEED'] ?? Date.now() % 1_000_000);
@@ -102,37 +102,49 @@ describe('a known fault is caught', { timeout: 60_000 }, () => {
 
   it('a hit past the deadline', async () => {
     await using cluster = await startCluster({ nodes: 2, env: built('deaf', 'endless-lease') });
-    const { verdict, report } = judgeAll(await readAfterPause(cluster));
-    expect(report).toContain('"kind":"read"');
-    expect(verdict).toBe('not linearizable');
+    const history = await readAfterPause(cluster, 'x');
+    const found = history ? judgeAll(history).report : 'it refused to answer';
+    expect(found).toContain('not linearizable');
+    expect(found).toContain('"kind":"read"');
   });
 });
 
 it(
   'a node that was stopped for longer than its lease answers nothing old, not even at once',
-  { timeout: 30_000 },
+  { timeout: 60_000 },
   async () => {
     await using cluster = await startCluster({ nodes: 2, env: built('deaf') });
-    // Without a lease it refuses.
-    await expect(readAfterPause(cluster)).rejects.toThrow('503');
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      const history = await readAfterPause(cluster, `x${attempt}`);
+      if (history) expect(judgeAll(history).report).toBe('');
+    }
   },
 );
 
-/** A node with a copy is stopped; another writes, then the stopped one is asked and goes on. */
-async function readAfterPause(cluster: TestCluster): Promise<History> {
+/**
+ * A node with a copy is stopped; another writes, then the stopped one is asked and goes on.
+ * @returns undefined where it refused to answer
+ */
+async function readAfterPause(cluster: TestCluster, key: string): Promise<History | undefined> {
   const [writer, reader] = [cluster.node(1), cluster.node(2)];
-  const history = new HistoryOfOneLine('x');
+  const history = new HistoryOfOneLine(key);
   await history.write(writer, 'old');
+  await eventually(async () => (await reader.get(`/cache/read?key=${key}`)).status === 200, { what: 'a copy' });
   await history.read(reader);
-  const begun = await BegunRead.begin(reader, 'x');
+  const begun = await BegunRead.begin(reader, key);
   // It has read what was sent up to now.
   await reader.get('/health/live');
   reader.pause();
   await history.write(writer, 'new');
   const reading = history.finish(begun);
   reader.resume();
-  await reading;
-  return history.judged();
+  try {
+    await reading;
+    return history.judged();
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith('read was answered HTTP/1.1 503')) return undefined;
+    throw error;
+  }
 }
 
 function killing({ nodes }: TestCluster) {

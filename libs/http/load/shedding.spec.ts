@@ -77,6 +77,8 @@ describe('places for requests', () => {
     return async () => {
       letGo();
       app.get(Draining).begin();
+      const server = app.getHttpServer();
+      server.closeAllConnections();
       await app.close();
     };
   });
