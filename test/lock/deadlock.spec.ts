@@ -5,7 +5,7 @@ import { Traffic } from './traffic.js';
 
 const WITHIN_MS = 2000;
 /** Of each kind of random traffic; ten minutes of it are run by hand. */
-const TRAFFIC_MS = Number(process.env['TRAFFIC_MS'] ?? 30_000);
+const TRAFFIC_MS = Number(process.env['TRAFFIC_MS'] ?? 60_000);
 
 describe('deadlocks', () => {
   let cluster: TestCluster;
