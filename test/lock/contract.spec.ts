@@ -143,9 +143,12 @@ describe('locks over HTTP', () => {
     const before = await acquire(node(1), 'r7a', 'a', { mode: 'shared', leaseMs: 60_000 });
     await acquire(node(1), 'r7b', 'x');
     const locks = ['r7a', 'r7b'].map((name) => ({ name, mode: 'exclusive' }));
-    const waiting = acquireMany(node(2), 'a', locks, { waitMs: 3500 });
+    const waiting = acquireMany(node(2), 'a', locks, { waitMs: 6000 });
     await waits('r7b', 1);
-    await new Promise((resolve) => setTimeout(resolve, 2600));
+    const OFFER_MS = 2000;
+    await eventually(async () => ((await look(node(1), 'r7b')).waiters[0]?.waitingMs ?? 0) > 1.3 * OFFER_MS, {
+      what: 'it to wait for longer than an offer stands',
+    });
     expect(await acquire(node(3), 'r7a', 'y', { mode: 'shared' })).toEqual({ ok: false, reason: 'locked' });
     expect(await waiting).toEqual({ ok: false, reason: 'timeout', name: 'r7b' });
     expect((await look(node(1), 'r7a')).holders).toMatchObject([{ owner: 'a', mode: 'shared', token: before.token }]);
