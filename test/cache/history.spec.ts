@@ -2,8 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
+import type { Chance } from '../chance.js';
 import { eventually, startCluster, type TestCluster } from '../cluster/index.js';
-import { BegunRead, HistoryOfOneLine, judgeAll, record, type Chance, type History } from './workload.js';
+import { BegunRead, HistoryOfOneLine, judgeAll, record, type History } from './workload.js';
 
 const SEED = Number(process.env['HISTORY_SEED'] ?? Date.now() % 1_000_000);
 const DURATION_MS = Number(process.env['HISTORY_MS'] ?? 3000);

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import { Chance } from '../chance.js';
 import type { Answer, JsonObject, TestCluster, TestNode } from '../cluster/index.js';
 import { judge, shortest, type Verdict } from '../linearizability/checker.js';
 import {
@@ -10,29 +11,6 @@ import {
   type LineOperation,
   type LineOutput,
 } from '../linearizability/line.model.js';
-
-/** Numbers from a seed: the same seed asks the same things in the same order. */
-export class Chance {
-  constructor(private state: number) {}
-
-  /** @returns at least 0, less than 1 (mulberry32) */
-  next(): number {
-    this.state = (this.state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  }
-
-  below(limit: number): number {
-    return Math.floor(this.next() * limit);
-  }
-
-  of<Item>(items: readonly Item[]): Item {
-    const item = items[this.below(items.length)];
-    if (item === undefined) throw new Error('nothing to choose from');
-    return item;
-  }
-}
 
 export interface WorkloadOptions {
   readonly cluster: TestCluster;
