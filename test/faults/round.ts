@@ -11,6 +11,8 @@ export interface Incident {
   /** Whether Redis came back without its data. */
   readonly loss: boolean;
   readonly from: number;
+  /** When the cause was taken away: Redis ready, the process running, the link whole. Infinity until then. */
+  readonly healed: number;
   /** When all was well again: the node was ready, the link whole. Infinity until then. */
   readonly to: number;
 }
