@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Answer, TestNode } from '../cluster/index.js';
 import type { Service } from './faults.js';
+import { LONGEST_LEASE_MS } from './rig.js';
 import type { Incident, Incidents, Round, Violation } from './round.js';
 
 const EVERY_MS = 150;
@@ -8,7 +9,7 @@ const PATIENCE_MS = 3000;
 /** After the cause is gone, every node serves again within this time. */
 const RECOVERED_MS = 2000;
 /** What a service may hold back beyond that where Redis may have lost something (cache.md, locks.md "Data loss"). */
-const HELD_MS = { locks: 3500, queues: 0, cache: 2000 } as const;
+const HELD_MS = { locks: LONGEST_LEASE_MS + 500, queues: 0, cache: 2000 } as const;
 /** A write to a line that a lost node shared waits so long, once. */
 const SHARED_WRITE_MS = 3000;
 /** A write that took longer has waited for a node to be given up on. */

@@ -7,7 +7,7 @@ import { IncidentLog } from './incidents.js';
 import type { Rig } from './rig.js';
 import type { Outcome, Violation, Workload } from './round.js';
 
-export const workloads: Readonly<Partial<Record<Service, Workload>>> = { cache };
+const workloads: Readonly<Partial<Record<Service, Workload>>> = { cache };
 
 /** Clients work so long before the first fault, and after the last. */
 const CALM_MS = 1000;

@@ -37,7 +37,7 @@ export interface Row {
   readonly violations: number;
 }
 
-export interface FoundViolation {
+interface FoundViolation {
   readonly service: string;
   readonly fault: string;
   readonly rule: string;
