@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { scripts } from '../../../dist/libs/queue/queue.scripts.js';
 
+const LAPSED = `inflightKey, '-inf', '(' .. whole(now), 'LIMIT'`;
 for (const [name, script] of Object.entries(scripts)) {
-  const text = script.text.replace(`'(' .. whole(now), 'LIMIT', 0, lapses`, `'(' .. whole(now - 3000), 'LIMIT', 0, lapses`);
+  const text = script.text.replaceAll(LAPSED, LAPSED.replace('now', 'now - 3000'));
   scripts[name] = { ...script, text, sha1: createHash('sha1').update(text).digest('hex') };
 }

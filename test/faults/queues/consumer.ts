@@ -21,7 +21,8 @@ export async function consume(client: Client, habits: Habits): Promise<void> {
   const { chance } = client;
   const later: Promise<void>[] = [];
   while (!client.over) {
-    await client.pause(5 + chance.below(25));
+    // They rest now and then, so that messages gather and have an order.
+    await client.pause(chance.happens(0.08) ? 300 + chance.below(500) : 5 + chance.below(35));
     if (chance.happens(habits.auto)) await pop(client, habits, { ack: 'auto' });
     else {
       const visibilityMs = 500 + chance.below(1000);

@@ -24,11 +24,12 @@ export interface Backlog {
 export async function produce(client: Client, queues: Queues, backlog: Backlog): Promise<void> {
   const { chance } = client;
   while (!client.over) {
-    await client.pause(15 + chance.below(40));
+    await client.pause(10 + chance.below(40));
     if (backlog.size > MAX_AHEAD) continue;
-    const queue = chance.of([queues.manual, queues.manual, queues.auto, queues.auto, queues.mixed, queues.short]);
-    const many = chance.happens(0.2);
-    const messages = Array.from({ length: many ? 2 + chance.below(5) : 1 }, () => draw(client, queues, queue));
+    const { manual, auto, mixed, short } = queues;
+    const queue = chance.of([manual, manual, auto, auto, auto, mixed, mixed, mixed, short]);
+    const many = chance.happens(0.3);
+    const messages = Array.from({ length: many ? 2 + chance.below(9) : 1 }, () => draw(client, queues, queue));
     const insist = chance.happens(0.75);
     const fields: JsonObject = {
       ...(many ? { messages } : messages[0]),

@@ -17,6 +17,7 @@ export const queues: Workload = async (round: Round): Promise<Outcome> => {
   const start = performance.now();
   const calls: Call[] = [];
   const names = namesOf(round.prefix);
+  const all = [names.manual, names.auto, names.mixed, names.short];
   const backlog: Backlog = { size: 0 };
   const stall = watchStalls();
   let number = 0;
@@ -25,14 +26,14 @@ export const queues: Workload = async (round: Round): Promise<Outcome> => {
     return new Client(`${role}${number}`, round, calls, number);
   };
   await Promise.all([
-    watchBacklog(round, Object.values(names), backlog),
+    watchBacklog(round, all, backlog),
     ...Array.from({ length: PRODUCERS }, () => produce(client('producer'), names, backlog)),
     ...habitsOf(names).map((habits) => consume(client('consumer'), habits)),
   ]);
   const over = performance.now();
   const leftovers: Leftover[] = [];
   await Promise.all(
-    Object.values(names).map(async (queue) => {
+    all.map(async (queue) => {
       const left = await drain(client('drain'), queue, round);
       if (left) leftovers.push(left);
       else if (round.nodes[0]) await remove(round.nodes[0], queue);
@@ -50,7 +51,7 @@ export const queues: Workload = async (round: Round): Promise<Outcome> => {
 };
 
 function namesOf(prefix: string): Queues {
-  return { manual: `${prefix}manual`, auto: `${prefix}auto`, mixed: `${prefix}mixed`, short: `${prefix}short` };
+  return { manual: `${prefix}-manual`, auto: `${prefix}-auto`, mixed: `${prefix}-mixed`, short: `${prefix}-short` };
 }
 
 function habitsOf({ manual, auto, mixed, short }: Queues): Habits[] {

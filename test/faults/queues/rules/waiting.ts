@@ -40,7 +40,7 @@ export function* readyIsGiven(evidence: Evidence): Iterable<Violation> {
       const clear = clearAttempt(call);
       if (!clear || call.queue !== ready[0]?.queue) continue;
       // A pop that waits looks once more at its end.
-      const looked = clear.invoked + waitOf(call) - CLOCK_MS;
+      const looked = clear.invoked + Math.max(waitOf(call) - CLOCK_MS, 0);
       for (let i = lastBefore(ready, looked); i >= 0 && (last[i] ?? 0) > clear.completed; i -= 1) {
         const one = ready[i];
         if (!one || one.begun <= clear.completed) continue;
