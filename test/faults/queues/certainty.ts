@@ -44,7 +44,7 @@ export function endsDelivery({ kind, outcome }: Use): boolean {
  * When an attempt without an answer has certainly happened or will not any more: it may have lain in a node that hung,
  * or on a link that was cut, until that was healed.
  */
-export function settledAt({ node, invoked, completed }: Attempt, { all }: Incidents): number {
+function settledAt({ node, invoked, completed }: Attempt, { all }: Incidents): number {
   let until = completed;
   for (;;) {
     const touching = all.filter(

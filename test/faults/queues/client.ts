@@ -6,6 +6,8 @@ import { clarityOf, clearAttempt, waitOf, type Attempt, type Call, type CallKind
 
 /** What a node may take beside the wait that was asked for, until its client gives up. More than judges/time allows. */
 const PATIENCE_MS = 4500;
+/** What most clients have patience for; so that a node that hangs does not keep all of them. */
+const SHORT_PATIENCE_MS = 1300;
 /** How long after the round a call is still repeated for a clear answer. */
 const LAST_REPEATS_MS = 5000;
 
@@ -73,14 +75,15 @@ export class Client {
 
   async #attempt(call: Call, hangUpMs: number | undefined): Promise<Attempt> {
     const node: TestNode = this.chance.of(this.round.nodes);
-    const signal = AbortSignal.timeout(hangUpMs ?? waitOf(call) + PATIENCE_MS);
+    const isPatient = hangUpMs === undefined && this.chance.happens(0.4);
+    const signal = AbortSignal.timeout(hangUpMs ?? waitOf(call) + (isPatient ? PATIENCE_MS : SHORT_PATIENCE_MS));
     const invoked = performance.now();
     const made = { node: node.id, invoked };
     try {
       const { status, body } = await node.post(`/queue/${call.kind}`, { queue: call.queue, ...call.body }, { signal });
       return { ...made, completed: performance.now(), answer: { status, body } };
     } catch (error) {
-      return { ...made, completed: performance.now(), hungUp: hangUpMs !== undefined, refused: isRefused(error) };
+      return { ...made, completed: performance.now(), hungUp: !isPatient, refused: isRefused(error) };
     }
   }
 }

@@ -3,7 +3,7 @@ import type { Round } from '../round.js';
 import type { Client } from './client.js';
 
 /** How long a healthy cluster may take to hand out what a round left. */
-export const DRAIN_MS = 20_000;
+const DRAIN_MS = 20_000;
 
 /** What a queue looked like when its time was over. */
 export interface Leftover {
