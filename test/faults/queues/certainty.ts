@@ -82,7 +82,13 @@ function lostBy(call: Call, incidents: Incidents): LostPop[] {
     .map((attempt) => ({ call, auto, count, from: attempt.invoked, to: settledAt(attempt, incidents) }));
 }
 
-/** A waiting pop goes on by itself after an outage, in which it may have lost an answer of Redis. */
-function hidesOutage(call: Call, { node, invoked, completed, refused }: Attempt, incidents: Incidents): boolean {
-  return !refused && waitOf(call) > 0 && incidents.touched(node, invoked - RECOVERY_MS, completed);
+/**
+ * A waiting pop goes on by itself after an outage, in which it may have lost an answer of Redis. One without receipts
+ * says so, unless it has got something since.
+ */
+function hidesOutage(call: Call, attempt: Attempt, incidents: Incidents): boolean {
+  const { node, invoked, completed, answer, refused } = attempt;
+  if (refused || waitOf(call) === 0) return false;
+  if (call.body['ack'] !== 'manual' && answer?.body['ok'] !== true) return false;
+  return incidents.touched(node, invoked - RECOVERY_MS, completed);
 }
