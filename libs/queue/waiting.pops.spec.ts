@@ -187,7 +187,7 @@ describe('waiting pops', () => {
     const run = store.run.bind(store);
     vi.spyOn(store, 'run').mockImplementation(async (...args) => {
       const answer = await run(...args);
-      if (args[0].name !== scripts.pop.name || answer[0] !== 'ok') return answer as never;
+      if (args[0].name !== scripts.pop.name || answer[0] !== 'ok') return answer;
       vi.restoreAllMocks();
       throw new RedisUnavailable('Redis did not answer in time', true);
     });

@@ -13,6 +13,8 @@ type Nudge = 'woken' | 'check' | 'timeout' | 'gone' | 'draining';
 class WaitingPop {
   /** Its turn among all that wait on the queue; empty until Redis gave one. */
   ticket = '';
+  /** The answer of a try was lost: it may have taken messages. */
+  lostAnswer = false;
   #nudge: Nudge | undefined;
   #resolve: ((nudge: Nudge) => void) | undefined;
 
@@ -105,17 +107,15 @@ export class WaitingPops {
     const drain = () => {
       pop.nudge('draining');
     };
-    // The answer of a try was lost: it may have taken messages.
-    let lost = false;
     const look = async (stay: boolean) => {
       try {
         return await attempt(place, pop.ticket, stay);
       } catch (error) {
         if (!(error instanceof RedisUnavailable)) throw error;
-        lost ||= error.mayHaveTakenEffect;
+        pop.lostAnswer ||= error.mayHaveTakenEffect;
         // While it waits, a pop outlives outages of Redis.
         if (stay) return undefined;
-        throw new RedisUnavailable(error.message, lost, { cause: error });
+        throw new RedisUnavailable(error.message, pop.lostAnswer, { cause: error });
       }
     };
     signal?.addEventListener('abort', gone);
@@ -131,14 +131,14 @@ export class WaitingPops {
         const nudge = await pop.nudged();
         if (nudge === 'timeout') {
           answer = await look(false);
-          if (answer?.[0] === 'empty' && lost && isGone)
+          if (answer?.[0] === 'empty' && pop.lostAnswer && isGone)
             throw new RedisUnavailable('Redis did not answer in time', true);
           return answer;
         }
         if (nudge === 'gone' || nudge === 'draining') {
           await this.store.run(scripts.leave, queue, [place]).catch(ignoreOutage);
           if (nudge === 'gone') return undefined;
-          throw new NodeDraining(lost);
+          throw new NodeDraining(pop.lostAnswer);
         }
         answer = await look(true);
         // It found something without having been told: others may not have been told either.
