@@ -4,10 +4,11 @@ import { watchAvailability, type Availability } from './availability.js';
 import { cache } from './cache/workload.js';
 import type { Fault, Service } from './faults.js';
 import { IncidentLog } from './incidents.js';
+import { queues } from './queues/workload.js';
 import type { Rig } from './rig.js';
 import type { Outcome, Violation, Workload } from './round.js';
 
-const workloads: Readonly<Partial<Record<Service, Workload>>> = { cache };
+const workloads: Readonly<Partial<Record<Service, Workload>>> = { queues, cache };
 
 /** Clients work so long before the first fault, and after the last. */
 const CALM_MS = 1000;

@@ -1,42 +1,12 @@
 import { fileURLToPath } from 'node:url';
+import { knownCacheFaults } from './cache/known.js';
 import { runRound } from './campaign.js';
-import { faults, type Service } from './faults.js';
+import { faults } from './faults.js';
+import type { KnownFault } from './known.fault.js';
+import { knownQueueFaults } from './queues/known.js';
 import { Rig } from './rig.js';
 
-/** A build with a fault in it, which a judge must find. */
-export interface KnownFault {
-  readonly name: string;
-  /** In known/, loaded in every node before anything of its own. */
-  readonly files: readonly string[];
-  readonly service: Service;
-  /** The rule that it breaks, as the judge names it. */
-  readonly rule: string;
-  /** What has to go wrong as well for it to show. */
-  readonly under?: string;
-}
-
-export const knownFaults: readonly KnownFault[] = [
-  {
-    name: 'a copy is given up after the acknowledgement',
-    files: ['cache-early-acknowledgement.mjs'],
-    service: 'cache',
-    rule: 'linearizable',
-  },
-  {
-    name: 'a hit past the deadline',
-    files: ['cache-endless-lease.mjs'],
-    service: 'cache',
-    rule: 'linearizable',
-    under: 'pause-node',
-  },
-  {
-    name: 'a connection to Redis that is made again late',
-    files: ['redis-late-reconnect.mjs'],
-    service: 'cache',
-    rule: 'serves again in time',
-    under: 'kill-redis',
-  },
-];
+export const knownFaults: readonly KnownFault[] = [...knownCacheFaults, ...knownQueueFaults];
 
 const ROUND_MS = 4000;
 const MOST_ROUNDS = 6;

@@ -1,19 +1,28 @@
-/** A build of a node with a fault, and the rule that must catch it. */
-export interface KnownFault {
-  readonly name: string;
-  /** Beside test/faults/known; a node loads it by `NODE_OPTIONS=--import=..`. */
-  readonly file: string;
-  readonly rule: string;
-}
+import type { KnownFault } from '../known.fault.js';
 
 /** A fault for each promise: a judge that lets one through is none. */
 export const knownQueueFaults: readonly KnownFault[] = [
-  { name: 'acknowledged pushes are dropped', file: 'queue-dropped-push.mjs', rule: 'delivered' },
-  { name: 'acknowledgements do nothing', file: 'queue-idle-acknowledgement.mjs', rule: 'acknowledged is over' },
-  { name: 'automatic pops leave the message', file: 'queue-kept-items.mjs', rule: 'once' },
-  { name: 'visibility is cut short', file: 'queue-short-visibility.mjs', rule: 'visibility' },
-  { name: 'redelivery is late', file: 'queue-late-redelivery.mjs', rule: 'redelivered in time' },
-  { name: 'the last comes first', file: 'queue-last-first.mjs', rule: 'order' },
-  { name: 'repeated pushes are not remembered', file: 'queue-forgetful-push.mjs', rule: 'no doubles' },
-  { name: 'waiting pops are not woken', file: 'queue-deaf-waiting.mjs', rule: 'answered in time' },
+  { name: 'acknowledged pushes are dropped', files: ['queue-dropped-push.mjs'], service: 'queues', rule: 'delivered' },
+  {
+    name: 'acknowledgements do nothing',
+    files: ['queue-idle-acknowledgement.mjs'],
+    service: 'queues',
+    rule: 'acknowledged is over',
+  },
+  { name: 'automatic pops leave the message', files: ['queue-kept-items.mjs'], service: 'queues', rule: 'once' },
+  { name: 'visibility is cut short', files: ['queue-short-visibility.mjs'], service: 'queues', rule: 'visibility' },
+  { name: 'redelivery is late', files: ['queue-late-redelivery.mjs'], service: 'queues', rule: 'redelivered in time' },
+  { name: 'the last comes first', files: ['queue-last-first.mjs'], service: 'queues', rule: 'order' },
+  {
+    name: 'repeated pushes are not remembered',
+    files: ['queue-forgetful-push.mjs'],
+    service: 'queues',
+    rule: 'no doubles',
+  },
+  {
+    name: 'waiting pops are not woken',
+    files: ['queue-deaf-waiting.mjs'],
+    service: 'queues',
+    rule: 'answered in time',
+  },
 ];
