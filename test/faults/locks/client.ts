@@ -5,9 +5,12 @@ import { Draw } from './draw.js';
 import { asks, grantsOf, type Call, type LockRequest, type Mode, type Wanted } from './history.js';
 import type { Recorder } from './recorder.js';
 
-const DEATHS = 0.008;
+/** In so many of the steps a client is never heard of again. */
+const DEATHS = 0.015;
 /** Most calls that are made again after an answer was lost. */
 const REPETITIONS = 5;
+/** Long enough for a deadlock to be found. */
+const LONG_MS = 3000;
 
 /**
  * A client that takes locks, does this and that with them and gives them back, one call at a time. After an answer that was
@@ -45,7 +48,7 @@ export class LockClient {
 
   async #turn(): Promise<void> {
     const { chance } = this;
-    const request = chance.happens(0.12) ? this.#draw.many(this.#owner) : this.#draw.acquire(this.#owner);
+    const request = chance.happens(0.1) ? this.#draw.many(this.#owner) : this.#draw.acquire(this.#owner);
     const call = await this.#ask(request);
     if (call.outcome === 'nothing') await pause(50 + chance.below(150));
     const steps = chance.below(4);
@@ -68,15 +71,21 @@ export class LockClient {
     else if (dice < 0.65) await this.#renew();
     else if (dice < 0.8) await this.#askAgain(false);
     else if (dice < 0.9) await this.#askAgain(true);
-    else await this.#ask({ ...this.#draw.acquire(this.#owner), waitMs: 2500 * chance.below(2), leaseMs: 3000 });
+    else await this.#askMore();
   }
 
-  async #renew(): Promise<void> {
+  /** One more lock, in any order, so that clients wait for each other. */
+  async #askMore(): Promise<void> {
+    await this.#renew(LONG_MS);
+    if (!this.#unclear) await this.#ask({ ...this.#draw.acquire(this.#owner), leaseMs: LONG_MS, waitMs: LONG_MS });
+  }
+
+  async #renew(leaseMs = this.chance.happens(0.7) ? this.#draw.lease() : undefined): Promise<void> {
     const locks = this.#all();
-    const lease = this.chance.happens(0.7) && { leaseMs: this.#draw.lease() };
+    const lease = leaseMs !== undefined && { leaseMs };
     const call = await this.#make({ kind: 'renew', owner: this.#owner, locks, ...lease });
     for (const name of call.answer?.lost ?? []) this.#held.delete(name);
-    if (this.chance.happens(0.3)) await pause(this.chance.below(900));
+    if (this.chance.happens(0.1)) await pause(this.chance.below(900));
   }
 
   /** The same lock in the same mode, or in the other. */
@@ -117,8 +126,8 @@ export class LockClient {
     const { waitMs = 0 } = request;
     const signals = asks(request) ? [this.signal] : [];
     // Some lose patience before their time, and some do not wait for answers that are late.
-    if (waitMs > 0 && this.chance.happens(0.04)) signals.push(AbortSignal.timeout(this.chance.below(waitMs)));
-    else if (this.chance.happens(0.7)) signals.push(AbortSignal.timeout(waitMs + 700));
+    if (waitMs > 0 && this.chance.happens(0.03)) signals.push(AbortSignal.timeout(this.chance.below(waitMs)));
+    else if (this.chance.happens(0.5)) signals.push(AbortSignal.timeout(waitMs + 700));
     return await this.recorder.call(this.chance.of(this.nodes), request, AbortSignal.any(signals));
   }
 

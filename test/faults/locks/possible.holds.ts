@@ -45,7 +45,7 @@ function spanOf(
   if (outcome === 'nothing' || kind === 'release') return undefined;
   if (outcome === 'unclear') {
     if (!takenBack(name, call, own, incidents)) return { from: invoked, to: settled(call, incidents) + leaseMs };
-    return { from: takenEarly(name, call) ? invoked : completed - SLACK_MS, to: completed + TAKEN_BACK_MS };
+    return { from: takenEarly(name, call) ? invoked : completed - REDIS_TIMEOUT_MS, to: completed + TAKEN_BACK_MS };
   }
   const released = own.find((other) => other.invoked >= completed && ends(other))?.completed ?? Infinity;
   const to = Math.min(completed + leaseMs, released) + CLOCK_MS;
@@ -53,10 +53,12 @@ function spanOf(
     return { from: takenEarly(name, call) ? invoked : invoked + (answer?.waitedMs ?? 0) - CLOCK_MS, to };
   }
   if (kind === 'renew') return answer?.renewed?.includes(name) === true ? { from: invoked, to } : undefined;
-  // Some may have been taken, and are given back before the answer.
-  if (!takenEarly(name, call)) return undefined;
-  const touched = incidents.touched(call.node, invoked, completed);
-  return { from: invoked, to: touched ? settled(call, incidents) + leaseMs : completed };
+  if (kind === 'acquire') return undefined;
+  // Of several, those before the one that refused were taken, and are given back before the answer.
+  if (incidents.touched(call.node, invoked, completed)) {
+    return { from: invoked, to: settled(call, incidents) + leaseMs };
+  }
+  return isBefore(name, answer?.name ?? '') ? { from: invoked, to: completed } : undefined;
 }
 
 /** Whether a client hung up on a node with which nothing was wrong, and had nothing before that it would keep. */
@@ -74,8 +76,11 @@ function takenBack(name: string, call: Call, own: readonly Call[], incidents: In
 
 /** Of several, all but the last in the order of their bytes are kept while the call waits for the rest. */
 function takenEarly(name: string, { kind, locks }: Call): boolean {
-  const bytes = Buffer.from(name);
-  return kind === 'acquire-many' && locks.some((other) => Buffer.compare(Buffer.from(other.name), bytes) > 0);
+  return kind === 'acquire-many' && locks.some((other) => isBefore(name, other.name));
+}
+
+function isBefore(name: string, other: string): boolean {
+  return Buffer.compare(Buffer.from(name), Buffer.from(other)) < 0;
 }
 
 function ends({ kind, outcome, answer }: Call): boolean {

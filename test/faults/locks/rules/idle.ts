@@ -5,7 +5,8 @@ import type { PossibleHold } from '../possible.holds.js';
 import { without, type Span } from '../spans.js';
 
 export const IDLE = 'nobody waits for nobody';
-const MOST_MS = OFFER_MS + CHECK_MS + SLACK_MS;
+/** An offer lapses only where its node fell silent, and who waits on such a node is not looked at. */
+const MOST_MS = CHECK_MS + SLACK_MS;
 /** Nothing is handed on for so long after Redis lost its data: the longest lease of the clients, and the others' news. */
 const GRACE_MS = 5000;
 
@@ -38,10 +39,24 @@ export function idle(
   const ms = longest.to - longest.from;
   if (ms <= MOST_MS) return { ms };
   const { from, to } = longest;
-  const waited = waiting.filter((call) => call.invoked < to && call.completed > from);
+  const waited = fewest(waiting, longest);
   const before = possible.filter((hold) => hold.to <= from).sort((a, b) => b.to - a.to)[0];
   const what = `from ${at(from, history)} to ${at(to, history)} nobody can have held ${name}, while ${waited.map(({ owner }) => owner).join(', ')} waited`;
   return { ms, violation: violation(IDLE, what, [...(before ? [before.call] : []), ...waited], history) };
+}
+
+/** As few of the waits as fill the time. */
+function fewest(waiting: readonly Call[], { from, to }: Span): Call[] {
+  const chosen: Call[] = [];
+  for (let reached = from; reached < to;) {
+    const next = waiting
+      .filter(({ invoked, completed }) => invoked <= reached && completed > reached)
+      .reduce<Call | undefined>((last, call) => (last && last.completed >= call.completed ? last : call), undefined);
+    if (!next) break;
+    chosen.push(next);
+    reached = next.completed;
+  }
+  return chosen;
 }
 
 function waits({ kind, waitMs = 0, outcome, hungUp }: Call): boolean {
