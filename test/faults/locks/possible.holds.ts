@@ -25,7 +25,7 @@ export function possibleHolds(name: string, calls: readonly Call[], incidents: I
 }
 
 /** When a call that was not answered clearly can no longer take effect: its node may have been held up meanwhile. */
-export function settled({ node, invoked, completed, waitMs = 0 }: Call, { all }: Incidents): number {
+function settled({ node, invoked, completed, waitMs = 0 }: Call, { all }: Incidents): number {
   const work = REDIS_TIMEOUT_MS + SLACK_MS;
   let end = Math.max(completed, invoked + waitMs) + work;
   for (const { nodes, redis, from, to } of [...all].sort((a, b) => a.from - b.from)) {

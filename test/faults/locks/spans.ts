@@ -5,7 +5,7 @@ export interface Span {
 }
 
 /** The same times as spans that do not meet, in order. */
-export function union(spans: readonly Span[]): Span[] {
+function union(spans: readonly Span[]): Span[] {
   const joined: { from: number; to: number }[] = [];
   for (const { from, to } of [...spans].sort((a, b) => a.from - b.from)) {
     const last = joined.at(-1);
