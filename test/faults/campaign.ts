@@ -4,11 +4,12 @@ import { watchAvailability, type Availability } from './availability.js';
 import { cache } from './cache/workload.js';
 import type { Fault, Service } from './faults.js';
 import { IncidentLog } from './incidents.js';
+import { locks } from './locks/workload.js';
 import { queues } from './queues/workload.js';
 import type { Rig } from './rig.js';
 import type { Outcome, Violation, Workload } from './round.js';
 
-const workloads: Readonly<Partial<Record<Service, Workload>>> = { queues, cache };
+const workloads: Readonly<Partial<Record<Service, Workload>>> = { locks, queues, cache };
 
 /** Clients work so long before the first fault, and after the last. */
 const CALM_MS = 1000;

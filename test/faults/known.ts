@@ -3,10 +3,11 @@ import { knownCacheFaults } from './cache/known.js';
 import { runRound } from './campaign.js';
 import { faults } from './faults.js';
 import type { KnownFault } from './known.fault.js';
+import { knownLockFaults } from './locks/known.js';
 import { knownQueueFaults } from './queues/known.js';
 import { Rig } from './rig.js';
 
-export const knownFaults: readonly KnownFault[] = [...knownCacheFaults, ...knownQueueFaults];
+export const knownFaults: readonly KnownFault[] = [...knownLockFaults, ...knownQueueFaults, ...knownCacheFaults];
 
 const ROUND_MS = 4000;
 const MOST_ROUNDS = 6;

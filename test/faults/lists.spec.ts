@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { faults } from './faults.js';
+import { knownFaults } from './known.js';
 
 const ROOT = new URL('../../', import.meta.url);
 const text = readFileSync(new URL('docs/GUARANTEES.md', ROOT), 'utf8');
@@ -23,4 +24,10 @@ it('every promise names a fault of the campaign or a test that there is', () => 
 
 it('every fault stands in the list of promises', () => {
   for (const { name } of faults) expect(text).toContain(`campaign: ${name}`);
+});
+
+it('every known fault is there', () => {
+  for (const { files } of knownFaults) {
+    for (const file of files) expect(existsSync(new URL(`known/${file}`, import.meta.url)), file).toBe(true);
+  }
 });
