@@ -53,7 +53,7 @@ export class Progress {
   sum({ rounds, rows, violations, known }: Summary): void {
     const operations = rows.reduce((sum, row) => sum + row.operations, 0);
     console.log(`${this.#elapsed()}: ${operations} operations, ${violations.length} violations`);
-    for (const { command } of violations) console.log(`Again: ${command}`);
+    for (const command of new Set(violations.map((one) => one.command))) console.log(`Again: ${command}`);
     const failed = new Set(violations.map(({ seed }) => seed)).size;
     console.log(`${rounds - failed + known.caught} passed, ${failed + known.missed.length} failed`);
   }

@@ -124,14 +124,18 @@ export async function start(node: TestNode): Promise<void> {
   await node.ready(SERVES_MS);
 }
 
-/** Waits until the node is ready and answers a call of each service. */
+/** Waits until the node is ready and does what each service may hold back after a fault. */
 async function serves(node: TestNode): Promise<void> {
-  const calls = ['/health', '/lock?name=serves', '/queue?queue=serves', '/cache/read?key=serves'];
   await eventually(
     async () => {
       if (!node.running) return true;
-      const signal = AbortSignal.timeout(2000);
-      const answers = await Promise.all(calls.map((path) => node.get(path, { signal })));
+      const options = { signal: AbortSignal.timeout(2000) };
+      const answers = await Promise.all([
+        node.get('/health', options),
+        node.post('/lock/release', { name: 'serves', owner: 'nobody' }, options),
+        node.post('/queue/pop', { queue: 'serves' }, options),
+        node.get('/cache/read?key=serves', options),
+      ]);
       return answers.every(({ status }) => status === 200);
     },
     { what: `${node.id} to serve everything`, timeoutMs: SERVES_MS },
