@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  Beside,
   Each,
   Ignored,
   IsFlag,
@@ -10,8 +11,11 @@ import {
   IsRequestId,
   IsWhole,
   IsWholeText,
-  OnlyIf,
+  One,
   Optional,
+  Or,
+  Unless,
+  When,
 } from './index.js';
 import { Problem, type FieldError } from './problem.js';
 import { parseQuery } from './query.parser.js';
@@ -25,7 +29,7 @@ class Item {
 class Body {
   @IsName() name!: string;
   @IsOneOf('exclusive', 'shared') mode = 'exclusive';
-  @Optional() @IsWhole(1, 100) @OnlyIf((body: Body) => body.mode === 'shared', 'is for shared only') limit?: number;
+  @Optional() @IsWhole(1, 100) @When('mode', 'shared') limit?: number;
   @Optional() @IsNames(1, 3) names?: string[];
   @Optional() @IsFlag() dead?: boolean;
   @Optional() @IsRequestId() requestId?: string;
@@ -43,6 +47,15 @@ class Page {
 
 class Value {
   @IsJson() value!: unknown;
+}
+
+class Ruled {
+  @IsName() @Or('names') name?: string;
+  @Optional() @IsNames(1, 3) names?: string[];
+  @Optional() @IsFlag() dead?: boolean;
+  @Optional() @IsWhole(0, 9) @Unless('dead') delayMs?: number;
+  @Optional() @IsWhole(0, 9) @Beside('delayMs') afterMs?: number;
+  @One(() => Item) item?: Item;
 }
 
 const pipe = new RequestPipe();
@@ -100,7 +113,32 @@ describe('requests', () => {
   });
 
   it('refuse a field that does not apply', () => {
-    expect(errorsOf(Body, { name: 'a', limit: 3 })).toMatchObject([{ field: 'limit', message: 'is for shared only' }]);
+    expect(errorsOf(Body, { name: 'a', limit: 3 })).toMatchObject([
+      { field: 'limit', message: 'applies only to mode "shared"' },
+    ]);
+  });
+
+  it.each([
+    [{ names: ['a'] }, undefined],
+    [{ name: 'a', dead: false, delayMs: 1, afterMs: 1 }, undefined],
+    [{}, { field: 'name', message: 'or names must be given' }],
+    [
+      { name: 'a', names: ['b'] },
+      { field: 'name', message: 'does not apply beside names' },
+    ],
+    [
+      { name: 'a', dead: true, delayMs: 1 },
+      { field: 'delayMs', message: 'does not apply beside dead' },
+    ],
+    [
+      { name: 'a', afterMs: 1 },
+      { field: 'afterMs', message: 'applies only beside delayMs' },
+    ],
+    [{ name: 'a', item: { payload: 1, priority: 3 } }, undefined],
+    [{ name: 'a', item: { payload: 1, prio: 3 } }, { field: 'item.prio' }],
+    [{ name: 'a', item: null }, { field: 'item' }],
+  ])('judge %j by rules between fields', (body, error) => {
+    expect(errorsOf(Ruled, body)).toMatchObject(error ? [error] : []);
   });
 
   it.each([1.5, '3', true, 0, 101, 1e300, Number.NaN])('refuse %s as a whole number from 1 to 100', (limit) => {
