@@ -3,6 +3,9 @@ import { SetMetadata, type CustomDecorator } from '@nestjs/common';
 /** JSON of this type, as text that goes out as it is. */
 export type JsonText<_Answer> = string;
 
+/** Nothing: the handler answers by itself, with server-sent events whose `data` is JSON of this type. */
+export type EventsOf<_Data> = undefined;
+
 /** Headers that some answers have beside those that every answer has. */
 export type AnswerHeader = 'X-Cache' | 'X-Cache-Version';
 

@@ -60,18 +60,14 @@ export function IsNames(min: number, max: number): PropertyDecorator {
 
 /** A text that only its maker understands: receipt, cursor. */
 export function IsText(maxLength: number): PropertyDecorator {
-  return field(
-    'text',
-    (value) => isText(value, maxLength),
-    `must be a text of 1 to ${maxLength} characters`,
-    textSchema(maxLength),
-  );
+  return field('text', textTest(maxLength), `must be a text of 1 to ${maxLength} characters`, textSchema(maxLength));
 }
 
 export function IsTexts(min: number, max: number, maxLength: number): PropertyDecorator {
+  const isText = textTest(maxLength);
   return field(
     'texts',
-    (value) => isArrayOf(value, min, max) && value.every((one) => isText(one, maxLength)),
+    (value) => isArrayOf(value, min, max) && value.every(isText),
     `must be a list of ${min} to ${max} texts of 1 to ${maxLength} characters`,
     { type: 'array', minItems: min, maxItems: max, items: textSchema(maxLength) },
   );
@@ -150,8 +146,9 @@ function isName(value: unknown): value is string {
 }
 
 /** Counted in code points, as JSON schemas count. */
-function isText(value: unknown, maxLength: number): boolean {
-  return typeof value === 'string' && value !== '' && (value.length <= maxLength || [...value].length <= maxLength);
+function textTest(maxLength: number): (value: unknown) => boolean {
+  const form = new RegExp(`^[^]{1,${maxLength}}$`, 'u');
+  return (value) => typeof value === 'string' && form.test(value);
 }
 
 function textSchema(maxLength: number): Schema {

@@ -1,5 +1,6 @@
 export { Credentials } from './access/credentials.service.js';
-export { headersOf, SetsHeaders, type AnswerHeader, type JsonText } from './answers.js';
+export { needOf, type Need } from './access/route.access.js';
+export { headersOf, SetsHeaders, type AnswerHeader, type EventsOf, type JsonText } from './answers.js';
 export { ClientGone } from './client-gone.decorator.js';
 export { decodeCursor, encodeCursor } from './cursor.js';
 export { Draining, NodeDraining } from './draining.js';
@@ -25,3 +26,4 @@ export { RateLimiter } from './load/rate.limiter.js';
 export { Each, One } from './nested.fields.js';
 export { NoQuery } from './no.query.js';
 export { Problem } from './problem.js';
+export { requestSchema, sharedSchemas, type Schema } from './request.schema.js';

@@ -2,9 +2,7 @@ import { getMetadataStorage } from 'class-validator';
 import { nestedFieldsOf } from './nested.fields.js';
 
 /** A JSON schema (2020-12), as OpenAPI 3.1 takes it. */
-export interface Schema {
-  readonly [keyword: string]: unknown;
-}
+export type Schema = Readonly<Record<string, unknown>>;
 
 type RequestClass = new () => object;
 

@@ -1,9 +1,9 @@
 import { Body, Controller, Delete, Get, HttpCode, Post, Query, Res } from '@nestjs/common';
 import type { Response } from 'express';
-import { ClientGone, Draining } from '#lib/http';
+import { ClientGone, Draining, type EventsOf } from '#lib/http';
 import { AcquireDto, AcquireManyDto, LockQuery, LocksQuery, ReleaseDto, RenewDto } from './lock.dto.js';
 import { LockService } from './lock.service.js';
-import { EventStream } from './lock.stream.js';
+import { EventStream, type WatchData } from './lock.stream.js';
 import type { AcquireAnswer, AcquireManyAnswer, LockPage, LockView, ReleaseAnswer, RenewAnswer } from './lock.types.js';
 
 @Controller()
@@ -60,9 +60,13 @@ export class LockController {
     return { ok: true, released: await this.locks.forceRelease(name) };
   }
 
-  /** The changes of one lock as server-sent events, until either side ends it. */
+  /**
+   * The changes of one lock as server-sent events, until either side ends it. The first event is `state`, as `GET /lock`
+   * answers it; then each change is an event `acquired`, `released`, `expired` or `waiting`. No event is sent again;
+   * where some were missed, `state` comes anew. `: ping` every 15 s.
+   */
   @Get('lock/watch')
-  async watch(@Query() { name }: LockQuery, @Res() response: Response): Promise<void> {
+  async watch(@Query() { name }: LockQuery, @Res() response: Response): Promise<EventsOf<WatchData>> {
     const stream = new EventStream(response);
     const end = await this.locks.watch(name, (event) => {
       stream.send(event);
