@@ -17,9 +17,11 @@ import {
   Unless,
   When,
 } from './index.js';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { Problem, type FieldError } from './problem.js';
 import { parseQuery } from './query.parser.js';
 import { RequestPipe } from './request.pipe.js';
+import { requestSchema, sharedSchemas } from './request.schema.js';
 
 class Item {
   @IsJson() payload!: unknown;
@@ -191,6 +193,60 @@ describe('requests', () => {
       expect(errorsOf(Page, parseQuery(query), 'query').length, query).toBe(1);
     }
     expect(errorsOf(Page, { limit: '20' })).toMatchObject([{ field: 'limit' }]);
+  });
+});
+
+describe('the schema of a request', () => {
+  const components = { schemas: Object.fromEntries(sharedSchemas()) };
+  const ajv = new Ajv2020({ strict: false });
+
+  it.each<[new () => object, readonly unknown[]]>([
+    [
+      Body,
+      [{}, { name: 'a' }, { name: 'a', mode: 'x' }, { name: 'a', limit: 1 }, { name: 'a', mode: 'shared', limit: 1 }],
+    ],
+    [Body, [{ name: '😀'.repeat(512) }, { name: '😀'.repeat(513) }, { name: '' }, { name: '\ud800' }, { name: null }]],
+    [
+      Body,
+      [
+        { name: 'a', names: [] },
+        { name: 'a', names: ['a'] },
+        { name: 'a', names: ['a', ''] },
+        { name: 'a', x: 1 },
+      ],
+    ],
+    [
+      Body,
+      [{ name: 'a', requestId: 'x'.repeat(129) }, { name: 'a', requestId: 'x' }, { name: 'a', dead: 1 }, [], null, 7],
+    ],
+    [
+      Batch,
+      [
+        { queue: 'q', messages: [] },
+        { queue: 'q', messages: [{ payload: null }] },
+        { queue: 'q', messages: [{}] },
+      ],
+    ],
+    [Ruled, [{}, { name: 'a' }, { names: ['a'] }, { name: 'a', names: ['a'] }, { name: 'a', item: { priority: 1 } }]],
+    [
+      Ruled,
+      [
+        { name: 'a', delayMs: 1, dead: true },
+        { name: 'a', delayMs: 1, dead: false },
+        { name: 'a', dead: true },
+      ],
+    ],
+    [
+      Ruled,
+      [
+        { name: 'a', afterMs: 1 },
+        { name: 'a', afterMs: 1, delayMs: 1 },
+        { name: 'a', item: { payload: 1 } },
+      ],
+    ],
+  ])('of %s says what the decorators say', (type, bodies) => {
+    const validate = ajv.compile({ ...requestSchema(type), components });
+    for (const body of bodies) expect(validate(body), JSON.stringify(body)).toBe(errorsOf(type, body).length === 0);
   });
 });
 

@@ -1,4 +1,5 @@
 import { ValidateBy } from 'class-validator';
+import { Optional } from './field.rules.js';
 import { about, named, type Schema } from './request.schema.js';
 
 /** 1 to 512 code points, none of them a control character or a lone surrogate. */
@@ -138,7 +139,11 @@ export function IsOneOf(...words: string[]): PropertyDecorator {
 
 /** Accepted for the sake of callers that send it, and not looked at. */
 export function Ignored(): PropertyDecorator {
-  return field('ignored', () => true, '', { description: 'Accepted and ignored.' });
+  const ignored = field('ignored', () => true, '', { description: 'Accepted and ignored.' });
+  return (target, property) => {
+    Optional()(target, property);
+    ignored(target, property);
+  };
 }
 
 function isName(value: unknown): value is string {

@@ -37,7 +37,8 @@ export function requestSchema(
 ): Schema {
   const properties: Record<string, Schema> = {};
   const rules: Schema[] = [];
-  const optional = new Set<string>();
+  const defaults = Object.entries(new requestClass()).filter(([, value]) => value !== undefined);
+  const optional = new Set(defaults.map(([name]) => name));
   for (const { propertyName, type, constraints } of metadataOf(requestClass)) {
     if (type === 'conditionalValidation') optional.add(propertyName);
     const said = (constraints as unknown[] | undefined)?.[0] as About | undefined;
@@ -52,6 +53,7 @@ export function requestSchema(
       ...describe(requestClass, name),
     };
   }
+  for (const [name, value] of defaults) properties[name] = { ...properties[name], default: value as unknown };
   const required = Object.keys(properties).filter((name) => !optional.has(name));
   return {
     type: 'object',

@@ -44,45 +44,39 @@ export interface Operation {
   readonly answers: Readonly<Record<number, Declared>>;
 }
 
-const file = fileURLToPath(new URL('../../../openapi.json', import.meta.url));
-const document = JSON.parse(readFileSync(file, 'utf8')) as Document;
+const text = readFileSync(fileURLToPath(new URL('../../../openapi.json', import.meta.url)), 'utf8');
+
+/** The document under a name, which its references then say. */
+function load(name: string): Document {
+  return JSON.parse(text.replaceAll('"#/', `"${name}#/`)) as Document;
+}
 
 /** Health documents are Terminus's, whose indicators say what they like. */
 const OPEN = /^(\/health|HealthIndicatorResult$)/;
 
-// `#/..` refers to what a schema is compiled with, so each one carries the components.
-const ajv = new Ajv2020({ strict: false, validateFormats: false });
-const components = document.components.schemas;
-const closedComponents = Object.fromEntries(
-  Object.entries(components).map(([name, schema]) => [name, OPEN.test(name) ? schema : (closed(schema) as Schema)]),
-);
-const compiled = new WeakMap<Schema, ValidateFunction>();
-const compiledClosed = new WeakMap<Schema, ValidateFunction>();
-
-function compile(schema: Schema): ValidateFunction {
-  const validate = compiled.get(schema) ?? ajv.compile({ ...schema, components: { schemas: components } });
-  compiled.set(schema, validate);
-  return validate;
-}
-
-function compileClosed(schema: Schema): ValidateFunction {
-  const validate =
-    compiledClosed.get(schema) ??
-    ajv.compile({ ...(closed(schema) as Schema), components: { schemas: closedComponents } });
-  compiledClosed.set(schema, validate);
-  return validate;
-}
-
-/** The schema with no room for a field that it does not name: answers may grow, but then the document has to say so. */
+/** Without room for a field that is not named: answers may grow, but then the document has to say so. */
 function closed(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(closed);
   if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).map(([key, inner]) => [key, closed(inner)] as const);
+  const entries = Object.entries(value).map(([key, inner]) => [key, OPEN.test(key) ? inner : closed(inner)] as const);
   const isOpen = 'properties' in value && !('additionalProperties' in value);
   return { ...Object.fromEntries(entries), ...(isOpen && { additionalProperties: false }) };
 }
 
-export const operations: readonly Operation[] = Object.entries(document.paths).flatMap(([path, methods]) =>
+const requests = load('requests');
+const answers = closed(load('answers')) as Document;
+const ajv = new Ajv2020({ strict: false, validateFormats: false });
+ajv.addSchema({ components: requests.components }, 'requests');
+ajv.addSchema({ components: answers.components }, 'answers');
+const compiled = new WeakMap<Schema, ValidateFunction>();
+
+function compile(schema: Schema): ValidateFunction {
+  const validate = compiled.get(schema) ?? ajv.compile(schema);
+  compiled.set(schema, validate);
+  return validate;
+}
+
+export const operations: readonly Operation[] = Object.entries(requests.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, raw]) => {
     const inQuery = raw.parameters?.filter((one) => one.in === 'query') ?? [];
     const body = raw.requestBody?.content['application/json'].schema;
@@ -92,14 +86,14 @@ export const operations: readonly Operation[] = Object.entries(document.paths).f
       path,
       ...(body && { body: resolve(body) }),
       ...(inQuery.length > 0 && { query: asObject(inQuery) }),
-      answers: answersOf(raw),
+      answers: answersOf(answers.paths[path]?.[method]),
     };
   }),
 );
 
 /** The methods that a path has in the document. */
 export function methodsOf(path: string): string[] {
-  const methods = Object.keys(document.paths[path] ?? {}).map((method) => method.toUpperCase());
+  const methods = Object.keys(requests.paths[path] ?? {}).map((method) => method.toUpperCase());
   return [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])].sort();
 }
 
@@ -113,23 +107,21 @@ function asObject(parameters: readonly Parameter[]): Schema {
 }
 
 /** What an operation may answer, with what any path may be answered besides. */
-function answersOf({ responses }: RawOperation): Record<number, Declared> {
-  const common = {
-    404: document.components.responses['NotFound'],
-    405: document.components.responses['MethodNotAllowed'],
-  };
-  const own = Object.entries(responses).map(([status, { $ref, ...declared }]) => [
+function answersOf(operation: RawOperation | undefined): Record<number, Declared> {
+  const { responses } = answers.components;
+  const own = Object.entries(operation?.responses ?? {}).map(([status, { $ref, ...declared }]) => [
     status,
-    $ref === undefined ? declared : document.components.responses[$ref.split('/').at(-1) ?? ''],
+    $ref === undefined ? declared : responses[$ref.split('/').at(-1) ?? ''],
   ]);
-  return { ...common, ...(Object.fromEntries(own) as Record<number, Declared>) } as Record<number, Declared>;
+  const common = { 404: responses['NotFound'], 405: responses['MethodNotAllowed'] };
+  return { ...common, ...Object.fromEntries(own) } as Record<number, Declared>;
 }
 
 /** The schema that a reference means. */
 export function resolve(schema: Schema): Schema {
   const { $ref, ...rest } = schema;
   if (typeof $ref !== 'string') return schema;
-  return { ...components[$ref.split('/').at(-1) ?? ''], ...rest };
+  return { ...requests.components.schemas[$ref.split('/').at(-1) ?? ''], ...rest };
 }
 
 export function isValid(schema: Schema, value: unknown): boolean {
@@ -144,14 +136,14 @@ export interface AnswerToJudge {
 
 /** @returns how an answer departs from what the document says, undefined where it does not */
 export function complaintAbout(
-  { path, answers }: Operation,
+  { answers: all }: Operation,
   { status, headers, text }: AnswerToJudge,
 ): string | undefined {
-  const declared = answers[status];
+  const declared = all[status];
   if (!declared) return `status ${status} is not declared`;
   for (const name of Object.keys(declared.headers ?? {})) {
     const value = headers[name.toLowerCase()];
-    const schema = document.components.headers[name]?.schema ?? {};
+    const schema = answers.components.headers[name]?.schema ?? {};
     const typed = schema['type'] === 'integer' ? Number(value) : value;
     if (value === undefined || !isValid(schema, typed)) return `header ${name} is ${String(value)}`;
   }
@@ -160,17 +152,17 @@ export function complaintAbout(
   if (!content) return `content type ${type} is not declared for ${status}`;
   if (content['x-event-data']) return complaintAboutEvents(content['x-event-data'], text);
   if (!type.endsWith('json') || !content.schema) return undefined;
-  return complaintAboutJson(content.schema, text, !OPEN.test(path));
+  return complaintAboutJson(content.schema, text);
 }
 
 function complaintAboutEvents(schema: Schema, text: string): string | undefined {
-  const data = [...text.matchAll(/^data: (.*)$/gm)].map(([, json = '']) => json);
+  const data = [...text.matchAll(/^data: ([^\n]*)$/gm)].map(([, json = '']) => json);
   if (data.length === 0) return 'there is no event';
-  return data.map((json) => complaintAboutJson(schema, json, true)).find((complaint) => complaint !== undefined);
+  return data.map((json) => complaintAboutJson(schema, json)).find((complaint) => complaint !== undefined);
 }
 
-function complaintAboutJson(schema: Schema, text: string, isClosed: boolean): string | undefined {
-  const validate = isClosed ? compileClosed(schema) : compile(schema);
+function complaintAboutJson(schema: Schema, text: string): string | undefined {
+  const validate = compile(schema);
   try {
     return validate(JSON.parse(text)) ? undefined : ajv.errorsText(validate.errors);
   } catch {

@@ -1,5 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { isValid, resolve, type Schema } from './api.document.js';
+import { REAL_CURSOR, REAL_RECEIPT } from './harvest.js';
 
 /** Values made from schemas. Few names, so that calls meet each other. */
 
@@ -29,6 +30,9 @@ export const known = {
 const byName: Readonly<Record<string, Arbitrary<unknown>>> = {
   cron: fc.constantFrom(...crons),
   timezone: fc.constantFrom(...zones),
+  receipt: fc.oneof(fc.constant(REAL_RECEIPT), texts()),
+  receipts: fc.array(fc.oneof(fc.constant(REAL_RECEIPT), texts()), { minLength: 1, maxLength: 5 }),
+  cursor: fc.oneof(fc.constant(REAL_CURSOR), texts()),
 };
 
 const rareNames = fc.oneof(
