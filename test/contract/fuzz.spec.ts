@@ -10,8 +10,9 @@ import { Sender } from './fuzz/sender.js';
 /** FUZZ_SEED makes the requests of a run again; FUZZ_MS is for how long (`npm run fuzz`: five minutes). */
 const SEED = Number(process.env['FUZZ_SEED'] ?? randomInt(2 ** 31));
 const BUDGET_MS = Number(process.env['FUZZ_MS'] ?? 20_000);
-/** Requests that are under way together, so that they also meet each other. */
-const TOGETHER = 40;
+/** So many clients, each of which sends so many requests together: they are to meet each other. */
+const CLIENTS = 6;
+const TOGETHER = 10;
 
 /** Small bounds, so that they are met. */
 const env = { QUEUE_MAX_LENGTH: '300', QUEUE_MAX_IN_FLIGHT: '50', QUEUE_MAX_SCHEDULES: '20', QUEUE_MAX_DEAD: '100' };
@@ -50,7 +51,11 @@ it(
       );
     });
     console.log(`fuzz: FUZZ_SEED=${SEED}`);
-    await fc.assert(property, { seed: SEED, numRuns: 1e9, interruptAfterTimeLimit: BUDGET_MS, endOnFailure: true });
+    const run = { numRuns: 1e9, interruptAfterTimeLimit: BUDGET_MS, endOnFailure: true };
+    const clients = Array.from({ length: CLIENTS }, async (_, client) => {
+      await fc.assert(property, { ...run, seed: SEED + client });
+    });
+    await Promise.all(clients);
     console.log(
       `fuzz: ${[...counts.values()].reduce((sum, count) => sum + count, 0)} requests`,
       ...[...outcomes].sort(),
