@@ -14,7 +14,9 @@ export function mutated(schema: Schema, body: unknown): Arbitrary<unknown> {
     field.map((name) => without(body as Fields, name)),
     fc.tuple(field, oddValues).map(([name, value]) => withField(body as Fields, name, value)),
     fc.tuple(oddKeys, oddValues).map(([name, value]) => withField(body as Fields, name, value)),
-    field.chain((name) => atTheEdge(properties[name] ?? {}).map((value) => withField(body as Fields, name, value))),
+    field.chain((name) =>
+      fc.constantFrom(...edgesOf(properties[name] ?? {})).map((value) => withField(body as Fields, name, value)),
+    ),
   ];
   for (const [name, form] of Object.entries(properties)) {
     const inner = innerOf(form);
@@ -36,22 +38,31 @@ function innerOf(form: Schema): { list: boolean; item: Schema } | undefined {
   return items && 'properties' in resolve(items) ? { list: true, item: items } : undefined;
 }
 
+/** A body for each bound of each of its fields that is given: at the bound, and just outside. */
+export function atEveryEdge(schema: Schema, body: unknown): unknown[] {
+  const { properties } = resolve(schema) as { properties: Record<string, Schema> };
+  return Object.entries(body as Fields).flatMap(([name, given]) => {
+    const form = properties[name] ?? {};
+    const inner = innerOf(form);
+    const first: unknown = inner?.list === true ? (given as unknown[])[0] : given;
+    const within = inner ? atEveryEdge(inner.item, first).map((value) => (inner.list ? [value] : value)) : [];
+    return [...edgesOf(form), ...within].map((value) => withField(body as Fields, name, value));
+  });
+}
+
 /** Values at the bounds of a form, and just outside. */
-function atTheEdge(form: Schema): Arbitrary<unknown> {
+function edgesOf(form: Schema): unknown[] {
   const schema = resolve(form);
   const { minimum, maximum, maxLength, maxItems, items } = schema;
   if (typeof minimum === 'number' && typeof maximum === 'number') {
-    return fc.constantFrom(minimum - 1, minimum, maximum, maximum + 1, minimum + 0.5, String(minimum));
+    return [minimum - 1, minimum, maximum, maximum + 1, minimum + 0.5, String(minimum), null];
   }
-  if (typeof maxLength === 'number')
-    return fc.constantFrom(maxLength, maxLength + 1, 0).map((length) => '𝔞'.repeat(length));
+  if (typeof maxLength === 'number') return [maxLength, maxLength + 1, 0].map((length) => '𝔞'.repeat(length));
   if (typeof maxItems === 'number') {
     const item = 'properties' in resolve(items as Schema) ? { name: 'a', mode: 'shared', payload: 1 } : 'a';
-    return fc
-      .constantFrom(0, maxItems, maxItems + 1)
-      .map((length) => Array.from({ length }, () => fitting(items as Schema, item)));
+    return [0, maxItems, maxItems + 1].map((length) => Array.from({ length }, () => fitting(items as Schema, item)));
   }
-  return oddValues;
+  return [null, '', 'x', 7, [], {}];
 }
 
 /** Only the fields that a schema has. */

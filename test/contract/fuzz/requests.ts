@@ -1,6 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { isValid, methodsOf, resolve, type Operation, type Schema } from './api.document.js';
-import { mutated } from './mutations.js';
+import { atEveryEdge, mutated } from './mutations.js';
 import { known, oddKeys, valuesOf } from './values.js';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -9,6 +9,8 @@ type Fields = Readonly<Record<string, unknown>>;
 export type Expected = 'accepted' | 'refused' | 'either' | number;
 
 export interface Request {
+  /** Id of the operation that is meant. */
+  readonly operation: string;
   readonly method: string;
   /** With its query. */
   readonly target: string;
@@ -54,12 +56,24 @@ export function requestsTo(operation: Operation): Arbitrary<Request> {
   return fc.oneof(...kinds);
 }
 
-function plain({ method, path }: Operation, expected: Expected): Request {
-  return { method, target: path.replace('{file}', 'swagger-ui.css'), headers: {}, expected };
+function plain({ id, method, path }: Operation, expected: Expected): Request {
+  return { operation: id, method, target: path.replace('{file}', 'swagger-ui.css'), headers: {}, expected };
+}
+
+/** For each field of an operation's body, and each of its bounds, a request. @param seed of the bodies around the fields */
+export function edgesOf(operation: Operation, seed: number): Request[] {
+  const { body } = operation;
+  if (!body) return [];
+  const wanted = new Set(Object.keys((body as { properties: Fields }).properties));
+  const bodies = fc.sample(valuesOf(body), { seed, numRuns: 100 }).filter((value) => {
+    const news = Object.keys(value as Fields).filter((name) => wanted.delete(name));
+    return news.length > 0;
+  });
+  return bodies.flatMap((value) => atEveryEdge(body, value).map((edge) => withBody(operation, body, edge)));
 }
 
 /** The request with a JSON body, expected to be taken as its schema says. */
-export function withBody(operation: Operation, schema: Schema, value: unknown): Request {
+function withBody(operation: Operation, schema: Schema, value: unknown): Request {
   const text = JSON.stringify(patient(value));
   // What the text says, not what it was made from: -0 is 0 in JSON.
   const sent = JSON.parse(text) as unknown;
