@@ -2,7 +2,7 @@ import type { LocalLine } from './cache.service.js';
 import type { LineState } from './line.types.js';
 
 /** `state`: the line's state in the whole system as this read found it, before the change that the read itself causes. */
-export interface ReadValue {
+interface ReadValue {
   readonly state: LineState;
   readonly value: unknown;
 }

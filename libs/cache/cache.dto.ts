@@ -4,7 +4,7 @@ import type { Fence, LineState } from './line.types.js';
 const MAX = Number.MAX_SAFE_INTEGER;
 const MAX_TTL_MS = 31_536_000_000;
 
-export class FenceDto implements Fence {
+class FenceDto implements Fence {
   @IsName() lock!: string;
   @IsWhole(0, MAX) token!: number;
 }

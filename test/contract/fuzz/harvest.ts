@@ -1,9 +1,6 @@
 import type { AnswerToJudge } from './api.document.js';
 import type { Request } from './requests.js';
-
-/** Stand in requests for what only an answer can give. */
-export const REAL_RECEIPT = '@receipt';
-export const REAL_CURSOR = '@cursor';
+import { REAL_CURSOR, REAL_RECEIPT } from './values.js';
 
 /** Receipts and cursors of earlier answers, so that calls that need one are not always refused. */
 export class Harvest {

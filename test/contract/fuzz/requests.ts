@@ -6,7 +6,7 @@ import { known, oddKeys, valuesOf } from './values.js';
 type Fields = Readonly<Record<string, unknown>>;
 
 /** `accepted`: anything but 400. `refused`: 400. `either`: the schema cannot say. A number: exactly this status. */
-export type Expected = 'accepted' | 'refused' | 'either' | number;
+type Expected = 'accepted' | 'refused' | 'either' | number;
 
 export interface Request {
   /** Id of the operation that is meant. */

@@ -1,8 +1,11 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { isValid, resolve, type Schema } from './api.document.js';
-import { REAL_CURSOR, REAL_RECEIPT } from './harvest.js';
 
 /** Values made from schemas. Few names, so that calls meet each other. */
+
+/** Stand in requests for what only an answer can give. */
+export const REAL_RECEIPT = '@receipt';
+export const REAL_CURSOR = '@cursor';
 
 const names = ['a', 'b', 'c', 'd', 'e'];
 const awkwardNames = [
