@@ -10,6 +10,7 @@ const mayUse = {
   queue: ['config', 'redis', 'http', 'membership'],
   cache: ['config', 'redis', 'http', 'membership'],
   metrics: ['config', 'redis', 'http', 'membership', 'lock', 'queue', 'cache'],
+  docs: ['http'],
   health: ['config', 'redis', 'http', 'membership', 'lock', 'queue', 'cache', 'metrics'],
 };
 

@@ -1,14 +1,16 @@
 import { Body, Controller, Get, Header, HttpCode, Post, Query, Res } from '@nestjs/common';
 import type { Response } from 'express';
-import { decodeCursor, encodeCursor } from '#lib/http';
+import { decodeCursor, encodeCursor, SetsHeaders, type JsonText } from '#lib/http';
 import { Membership } from '#lib/membership';
+import type { LinesPage, ReadAnswer, ReadManyAnswer } from './cache.answers.js';
 import { DeleteDto, IncrementDto, LinesQuery, ReadManyDto, ReadQuery, WriteDto } from './cache.dto.js';
 import type { Reading } from './cache.reader.js';
-import { CacheService } from './cache.service.js';
+import { CacheService, type Deleted, type Incremented, type LineView, type Written } from './cache.service.js';
 
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 const NOT_FOUND = '{"ok":false,"reason":"not_found","value":null}';
 
+/** Values are kept as JSON text and go out as they are: a hit neither parses nor prints them. */
 @Controller('cache')
 export class CacheController {
   constructor(
@@ -16,25 +18,35 @@ export class CacheController {
     private readonly membership: Membership,
   ) {}
 
+  /** Writes a value. Without `ttlMs` it has no end. Checks come in the order requestId, fence, ifVersion. */
   @Post('write')
   @HttpCode(200)
-  async write(@Body() { key, value, ...options }: WriteDto) {
+  async write(@Body() { key, value, ...options }: WriteDto): Promise<Written> {
     return await this.cache.write(key, value, options);
   }
 
-  /** Values are kept as JSON text and go out as they are: a hit neither parses nor prints them. */
+  /** Reads a value, never one older than any that was acknowledged or read anywhere before. */
   @Get('read')
+  @SetsHeaders('X-Cache', 'X-Cache-Version')
   @Header('Content-Type', 'application/json; charset=utf-8')
-  read(@Query() { key }: ReadQuery, @Res({ passthrough: true }) response: Response): string | Promise<string> {
+  read(
+    @Query() { key }: ReadQuery,
+    @Res({ passthrough: true }) response: Response,
+  ): JsonText<ReadAnswer> | Promise<JsonText<ReadAnswer>> {
     const reading = this.cache.readFromMemory(key);
     if (reading) return readAnswer(reading, response);
     return this.cache.read(key).then((found) => readAnswer(found, response));
   }
 
+  /** Reads several keys, each by itself: no snapshot. More than 16 MiB together is 413. */
   @Post('read-many')
+  @SetsHeaders('X-Cache')
   @HttpCode(200)
   @Header('Content-Type', 'application/json; charset=utf-8')
-  async readMany(@Body() { keys }: ReadManyDto, @Res({ passthrough: true }) response: Response): Promise<string> {
+  async readMany(
+    @Body() { keys }: ReadManyDto,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<JsonText<ReadManyAnswer>> {
     const readings = await this.cache.readMany(keys, MAX_ANSWER_BYTES);
     let allHit = true;
     const values: string[] = [];
@@ -46,25 +58,29 @@ export class CacheController {
     return `{"ok":true,"values":{${values.join(',')}}}`;
   }
 
+  /** Makes a line absent; it keeps its versions. */
   @Post('delete')
   @HttpCode(200)
-  async delete(@Body() { key, ...options }: DeleteDto) {
+  async delete(@Body() { key, ...options }: DeleteDto): Promise<Deleted> {
     return await this.cache.delete(key, options);
   }
 
+  /** Adds to a whole number; an absent line counts as 0. What is no whole number within 2^53 - 1 is `not_a_number`. */
   @Post('increment')
   @HttpCode(200)
-  async increment(@Body() { key, ...options }: IncrementDto) {
+  async increment(@Body() { key, ...options }: IncrementDto): Promise<Incremented> {
     return await this.cache.increment(key, options);
   }
 
+  /** A line as the directory has it, with the state of each living node. */
   @Get('line')
-  async line(@Query() { key }: ReadQuery) {
+  async line(@Query() { key }: ReadQuery): Promise<{ ok: true; line: LineView }> {
     return { ok: true, line: await this.cache.line(key) };
   }
 
+  /** The lines in the memory of the node asked, by key, a page at a time. */
   @Get('lines')
-  lines(@Query() { state, cursor, limit = 100 }: LinesQuery) {
+  lines(@Query() { state, cursor, limit = 100 }: LinesQuery): LinesPage {
     const after = cursor === undefined ? undefined : decodeCursor(cursor, 1)[0];
     const { lines, more } = this.cache.linesAfter(after, limit, state);
     const last = lines.at(-1);
@@ -72,7 +88,7 @@ export class CacheController {
   }
 }
 
-function readAnswer(reading: Reading | undefined, response: Response): string {
+function readAnswer(reading: Reading | undefined, response: Response): JsonText<ReadAnswer> {
   response.setHeader('X-Cache', reading?.hit === true ? 'hit' : 'miss');
   response.setHeader('X-Cache-Version', reading?.version ?? 0);
   return reading ? `{"ok":true,"value":${valueText(reading, '')}}` : NOT_FOUND;

@@ -1,5 +1,5 @@
 import { Controller, Get, Inject, Res, ServiceUnavailableException } from '@nestjs/common';
-import { HealthCheckService, type HealthIndicatorFunction } from '@nestjs/terminus';
+import { HealthCheckService, type HealthCheckResult, type HealthIndicatorFunction } from '@nestjs/terminus';
 import type { Response } from 'express';
 import { SETTINGS, type Settings } from '#lib/config';
 import { NodeHealth } from './node.health.js';
@@ -13,6 +13,7 @@ export class HealthController {
     private readonly node: NodeHealth,
   ) {}
 
+  /** Whether this node should be sent requests, in one word. */
   @Get()
   health(@Res({ passthrough: true }) response: Response): { status: 'ok' | 'error'; node: string } {
     const ok = this.node.isReady();
@@ -22,13 +23,13 @@ export class HealthController {
 
   /** Whether this process works at all; Redis may be away. */
   @Get('live')
-  live(@Res({ passthrough: true }) response: Response): Promise<unknown> {
+  live(@Res({ passthrough: true }) response: Response): Promise<HealthCheckResult> {
     return this.#check(response, [() => this.node.process()]);
   }
 
   /** Whether this node should be sent requests. */
   @Get('ready')
-  ready(@Res({ passthrough: true }) response: Response): Promise<unknown> {
+  ready(@Res({ passthrough: true }) response: Response): Promise<HealthCheckResult> {
     return this.#check(response, [
       () => this.node.redis(),
       () => this.node.lease(),
@@ -41,17 +42,17 @@ export class HealthController {
 
   /** Whether this node has been ready once. */
   @Get('startup')
-  startup(@Res({ passthrough: true }) response: Response): Promise<unknown> {
+  startup(@Res({ passthrough: true }) response: Response): Promise<HealthCheckResult> {
     return this.#check(response, [() => this.node.startup()]);
   }
 
-  async #check(response: Response, indicators: HealthIndicatorFunction[]): Promise<unknown> {
+  async #check(response: Response, indicators: HealthIndicatorFunction[]): Promise<HealthCheckResult> {
     try {
       return await this.checks.check(indicators);
     } catch (error) {
       if (!(error instanceof ServiceUnavailableException)) throw error;
       response.status(503);
-      return error.getResponse();
+      return error.getResponse() as HealthCheckResult;
     }
   }
 }

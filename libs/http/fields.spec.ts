@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  Beside,
   Each,
   Ignored,
   IsFlag,
@@ -10,12 +11,17 @@ import {
   IsRequestId,
   IsWhole,
   IsWholeText,
-  OnlyIf,
+  One,
   Optional,
+  Or,
+  Unless,
+  When,
 } from './index.js';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { Problem, type FieldError } from './problem.js';
 import { parseQuery } from './query.parser.js';
 import { RequestPipe } from './request.pipe.js';
+import { requestSchema, sharedSchemas } from './request.schema.js';
 
 class Item {
   @IsJson() payload!: unknown;
@@ -25,7 +31,7 @@ class Item {
 class Body {
   @IsName() name!: string;
   @IsOneOf('exclusive', 'shared') mode = 'exclusive';
-  @Optional() @IsWhole(1, 100) @OnlyIf((body: Body) => body.mode === 'shared', 'is for shared only') limit?: number;
+  @Optional() @IsWhole(1, 100) @When('mode', 'shared') limit?: number;
   @Optional() @IsNames(1, 3) names?: string[];
   @Optional() @IsFlag() dead?: boolean;
   @Optional() @IsRequestId() requestId?: string;
@@ -43,6 +49,15 @@ class Page {
 
 class Value {
   @IsJson() value!: unknown;
+}
+
+class Ruled {
+  @IsName() @Or('names') name?: string;
+  @Optional() @IsNames(1, 3) names?: string[];
+  @Optional() @IsFlag() dead?: boolean;
+  @Optional() @IsWhole(0, 9) @Unless('dead') delayMs?: number;
+  @Optional() @IsWhole(0, 9) @Beside('delayMs') afterMs?: number;
+  @One(() => Item) item?: Item;
 }
 
 const pipe = new RequestPipe();
@@ -100,7 +115,32 @@ describe('requests', () => {
   });
 
   it('refuse a field that does not apply', () => {
-    expect(errorsOf(Body, { name: 'a', limit: 3 })).toMatchObject([{ field: 'limit', message: 'is for shared only' }]);
+    expect(errorsOf(Body, { name: 'a', limit: 3 })).toMatchObject([
+      { field: 'limit', message: 'applies only to mode "shared"' },
+    ]);
+  });
+
+  it.each([
+    [{ names: ['a'] }, undefined],
+    [{ name: 'a', dead: false, delayMs: 1, afterMs: 1 }, undefined],
+    [{}, { field: 'name', message: 'or names must be given' }],
+    [
+      { name: 'a', names: ['b'] },
+      { field: 'name', message: 'does not apply beside names' },
+    ],
+    [
+      { name: 'a', dead: true, delayMs: 1 },
+      { field: 'delayMs', message: 'does not apply beside dead' },
+    ],
+    [
+      { name: 'a', afterMs: 1 },
+      { field: 'afterMs', message: 'applies only beside delayMs' },
+    ],
+    [{ name: 'a', item: { payload: 1, priority: 3 } }, undefined],
+    [{ name: 'a', item: { payload: 1, prio: 3 } }, { field: 'item.prio' }],
+    [{ name: 'a', item: null }, { field: 'item' }],
+  ])('judge %j by rules between fields', (body, error) => {
+    expect(errorsOf(Ruled, body)).toMatchObject(error ? [error] : []);
   });
 
   it.each([1.5, '3', true, 0, 101, 1e300, Number.NaN])('refuse %s as a whole number from 1 to 100', (limit) => {
@@ -153,6 +193,60 @@ describe('requests', () => {
       expect(errorsOf(Page, parseQuery(query), 'query').length, query).toBe(1);
     }
     expect(errorsOf(Page, { limit: '20' })).toMatchObject([{ field: 'limit' }]);
+  });
+});
+
+describe('the schema of a request', () => {
+  const components = { schemas: Object.fromEntries(sharedSchemas()) };
+  const ajv = new Ajv2020({ strict: false });
+
+  it.each<[new () => object, readonly unknown[]]>([
+    [
+      Body,
+      [{}, { name: 'a' }, { name: 'a', mode: 'x' }, { name: 'a', limit: 1 }, { name: 'a', mode: 'shared', limit: 1 }],
+    ],
+    [Body, [{ name: '😀'.repeat(512) }, { name: '😀'.repeat(513) }, { name: '' }, { name: '\ud800' }, { name: null }]],
+    [
+      Body,
+      [
+        { name: 'a', names: [] },
+        { name: 'a', names: ['a'] },
+        { name: 'a', names: ['a', ''] },
+        { name: 'a', x: 1 },
+      ],
+    ],
+    [
+      Body,
+      [{ name: 'a', requestId: 'x'.repeat(129) }, { name: 'a', requestId: 'x' }, { name: 'a', dead: 1 }, [], null, 7],
+    ],
+    [
+      Batch,
+      [
+        { queue: 'q', messages: [] },
+        { queue: 'q', messages: [{ payload: null }] },
+        { queue: 'q', messages: [{}] },
+      ],
+    ],
+    [Ruled, [{}, { name: 'a' }, { names: ['a'] }, { name: 'a', names: ['a'] }, { name: 'a', item: { priority: 1 } }]],
+    [
+      Ruled,
+      [
+        { name: 'a', delayMs: 1, dead: true },
+        { name: 'a', delayMs: 1, dead: false },
+        { name: 'a', dead: true },
+      ],
+    ],
+    [
+      Ruled,
+      [
+        { name: 'a', afterMs: 1 },
+        { name: 'a', afterMs: 1, delayMs: 1 },
+        { name: 'a', item: { payload: 1 } },
+      ],
+    ],
+  ])('of %s says what the decorators say', (type, bodies) => {
+    const validate = ajv.compile({ ...requestSchema(type), components });
+    for (const body of bodies) expect(validate(body), JSON.stringify(body)).toBe(errorsOf(type, body).length === 0);
   });
 });
 

@@ -1,17 +1,52 @@
-import { ValidateBy, ValidateIf, type ValidationArguments } from 'class-validator';
+import { ValidateBy } from 'class-validator';
+import { Optional } from './field.rules.js';
+import { about, named, type Schema } from './request.schema.js';
 
 /** 1 to 512 code points, none of them a control character or a lone surrogate. */
 const NAME = /^[^\p{Cc}\p{Cs}]{1,512}$/u;
 const REQUEST_ID = /^[^\p{Cc}\p{Cs}]{1,128}$/u;
 const MAX_DEPTH = 100;
 
-function field(name: string, validate: (value: unknown, args?: ValidationArguments) => boolean, message: string) {
-  return ValidateBy({ name, validator: { validate, defaultMessage: () => message } });
+/**
+ * A form of a field, said twice in one place: as a test of its value, and as the JSON schema of the same values. What
+ * the schema cannot say stands in its description.
+ * @param message what the value must be, for who sent another
+ */
+export function field(
+  name: string,
+  fits: (value: unknown) => boolean,
+  message: string,
+  schema: Schema,
+): PropertyDecorator {
+  return ValidateBy({
+    name,
+    constraints: [about({ form: schema })],
+    validator: { validate: fits, defaultMessage: () => message },
+  });
 }
+
+const nameSchema = named('Name', {
+  type: 'string',
+  minLength: 1,
+  maxLength: 512,
+  pattern: NAME.source,
+  description:
+    '1 to 512 Unicode code points without control characters or lone surrogates; never parsed, never normalized.',
+});
+
+const requestIdSchema = named('RequestId', {
+  type: 'string',
+  minLength: 1,
+  maxLength: 128,
+  pattern: REQUEST_ID.source,
+  description:
+    'Makes the repetition of a call exact: remembered for 5 minutes, for this route and the queue or key named. The ' +
+    'repetition is answered as the first call was, on any node, if that changed something; its body is not compared.',
+});
 
 /** A name of a lock, owner, queue or key: never parsed, never normalized. */
 export function IsName(): PropertyDecorator {
-  return field('name', isName, 'must be 1 to 512 characters without control characters or lone surrogates');
+  return field('name', isName, 'must be 1 to 512 characters without control characters or lone surrogates', nameSchema);
 }
 
 /** Names, 1 or more. */
@@ -20,19 +55,22 @@ export function IsNames(min: number, max: number): PropertyDecorator {
     'names',
     (value) => isArrayOf(value, min, max) && value.every(isName),
     `must be a list of ${min} to ${max} names of 1 to 512 characters without control characters or lone surrogates`,
+    { type: 'array', minItems: min, maxItems: max, items: nameSchema },
   );
 }
 
 /** A text that only its maker understands: receipt, cursor. */
 export function IsText(maxLength: number): PropertyDecorator {
-  return field('text', (value) => isText(value, maxLength), `must be a text of 1 to ${maxLength} characters`);
+  return field('text', textTest(maxLength), `must be a text of 1 to ${maxLength} characters`, textSchema(maxLength));
 }
 
 export function IsTexts(min: number, max: number, maxLength: number): PropertyDecorator {
+  const isText = textTest(maxLength);
   return field(
     'texts',
-    (value) => isArrayOf(value, min, max) && value.every((one) => isText(one, maxLength)),
+    (value) => isArrayOf(value, min, max) && value.every(isText),
     `must be a list of ${min} to ${max} texts of 1 to ${maxLength} characters`,
+    { type: 'array', minItems: min, maxItems: max, items: textSchema(maxLength) },
   );
 }
 
@@ -42,6 +80,7 @@ export function IsRequestId(): PropertyDecorator {
     'requestId',
     (value) => typeof value === 'string' && REQUEST_ID.test(value),
     'must be 1 to 128 characters without control characters or lone surrogates',
+    requestIdSchema,
   );
 }
 
@@ -51,6 +90,7 @@ export function IsWhole(min: number, max: number): PropertyDecorator {
     'whole',
     (value) => Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max,
     `must be a whole number from ${min} to ${max}`,
+    { type: 'integer', minimum: min, maximum: max },
   );
 }
 
@@ -72,66 +112,52 @@ export function fromQuery(prototype: object, property: string, text: unknown): u
   return isWhole && typeof text === 'string' && /^\d{1,16}$/.test(text) ? Number(text) : text;
 }
 
+const jsonSchema = named('Json', {
+  description: `Any JSON value, null included, nested at most ${MAX_DEPTH} deep; it comes back equal.`,
+});
+
 /** Any JSON value, null included; comes back as it is, nested at most 100 deep. */
 export function IsJson(): PropertyDecorator {
   return field(
     'json',
     (value) => value !== undefined && isShallow(value, MAX_DEPTH),
     `must be given, and nested at most ${MAX_DEPTH} deep`,
+    jsonSchema,
   );
 }
 
 export function IsFlag(): PropertyDecorator {
-  return field('flag', (value) => typeof value === 'boolean', 'must be true or false');
+  return field('flag', (value) => typeof value === 'boolean', 'must be true or false', { type: 'boolean' });
 }
 
 export function IsOneOf(...words: string[]): PropertyDecorator {
-  return field('oneOf', (value) => words.includes(value as string), `must be one of ${words.join(', ')}`);
-}
-
-/** May be left out; null is not the same as that. */
-export function Optional(): PropertyDecorator {
-  return ValidateIf((_, value) => value !== undefined);
+  return field('oneOf', (value) => words.includes(value as string), `must be one of ${words.join(', ')}`, {
+    type: 'string',
+    enum: words,
+  });
 }
 
 /** Accepted for the sake of callers that send it, and not looked at. */
 export function Ignored(): PropertyDecorator {
-  return field('ignored', () => true, '');
-}
-
-/** A field that does not apply is refused. Use beside {@link Optional}. */
-export function OnlyIf(applies: (dto: never) => boolean, message: string): PropertyDecorator {
-  return field('onlyIf', (_, args) => applies(args?.object as never), message);
-}
-
-/** A list of objects of one kind. */
-export interface ListField {
-  readonly type: () => new () => object;
-  readonly min: number;
-  readonly max: number;
-}
-
-const listFields = new Map<object, Map<string, ListField>>();
-
-/** A list of `min` to `max` objects, each validated as `type`. */
-export function Each(type: ListField['type'], min: number, max: number): PropertyDecorator {
+  const ignored = field('ignored', () => true, '', { description: 'Accepted and ignored.' });
   return (target, property) => {
-    const fields = listFields.get(target) ?? new Map<string, ListField>();
-    listFields.set(target, fields.set(String(property), { type, min, max }));
+    Optional()(target, property);
+    ignored(target, property);
   };
-}
-
-/** The lists that {@link Each} declared for a class, by field. */
-export function listFieldsOf(prototype: object): ReadonlyMap<string, ListField> {
-  return listFields.get(prototype) ?? new Map<string, ListField>();
 }
 
 function isName(value: unknown): value is string {
   return typeof value === 'string' && NAME.test(value);
 }
 
-function isText(value: unknown, maxLength: number): boolean {
-  return typeof value === 'string' && value.length >= 1 && value.length <= maxLength;
+/** Counted in code points, as JSON schemas count. */
+function textTest(maxLength: number): (value: unknown) => boolean {
+  const form = new RegExp(`^[^]{1,${maxLength}}$`, 'u');
+  return (value) => typeof value === 'string' && form.test(value);
+}
+
+function textSchema(maxLength: number): Schema {
+  return { type: 'string', minLength: 1, maxLength };
 }
 
 function isArrayOf(value: unknown, min: number, max: number): value is unknown[] {

@@ -1,9 +1,12 @@
 export { Credentials } from './access/credentials.service.js';
+export { needOf, type Need } from './access/route.access.js';
+export { headersOf, SetsHeaders, type AnswerHeader, type EventsOf, type JsonText } from './answers.js';
 export { ClientGone } from './client-gone.decorator.js';
 export { decodeCursor, encodeCursor } from './cursor.js';
 export { Draining, NodeDraining } from './draining.js';
+export { Beside, Optional, Or, Unless, When } from './field.rules.js';
 export {
-  Each,
+  field,
   Ignored,
   IsFlag,
   IsJson,
@@ -15,12 +18,12 @@ export {
   IsTexts,
   IsWhole,
   IsWholeText,
-  OnlyIf,
-  Optional,
 } from './fields.js';
 export { HttpModule } from './http.module.js';
 export { setUpHttp } from './http.setup.js';
 export { LoadShedder, type RequestKind, type ShedReason } from './load/load.shedder.js';
 export { RateLimiter } from './load/rate.limiter.js';
+export { Each, One } from './nested.fields.js';
 export { NoQuery } from './no.query.js';
 export { Problem } from './problem.js';
+export { requestSchema, sharedSchemas, type Schema } from './request.schema.js';

@@ -7,6 +7,20 @@ export interface FieldError {
   readonly message: string;
 }
 
+/** RFC 9457: what a request that could not be served is answered with. */
+export interface ProblemDocument {
+  readonly type: string;
+  /** What the status is called. */
+  readonly title: string;
+  readonly status: number;
+  /** What is wrong with this request, for its sender. */
+  readonly detail: string;
+  /** 400: what is wrong with which field. */
+  readonly errors?: FieldError[];
+  /** 503 to a call that changes something: whether it may have happened all the same. */
+  readonly mayHaveTakenEffect?: boolean;
+}
+
 interface ProblemOptions {
   readonly errors?: FieldError[];
   readonly headers?: Record<string, string>;
@@ -33,7 +47,7 @@ export class Problem extends HttpException {
   }
 
   /** The `application/problem+json` document. */
-  toDocument(): Record<string, unknown> {
+  toDocument(): ProblemDocument {
     const status = this.getStatus();
     return {
       type: 'about:blank',

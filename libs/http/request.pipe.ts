@@ -1,6 +1,7 @@
 import { Injectable, type ArgumentMetadata, type PipeTransform } from '@nestjs/common';
 import { getMetadataStorage, validateSync } from 'class-validator';
-import { fromQuery, listFieldsOf } from './fields.js';
+import { fromQuery } from './fields.js';
+import { nestedFieldsOf } from './nested.fields.js';
 import { invalidFields, type FieldError } from './problem.js';
 
 type RequestClass = new () => object;
@@ -47,19 +48,21 @@ function build(
   }
   const prototype = requestClass.prototype as object;
   const fields = fieldsOf(requestClass);
-  const lists = listFieldsOf(prototype);
+  const nested = nestedFieldsOf(prototype);
   for (const [name, given] of Object.entries(value)) {
-    if (!fields.has(name) && !lists.has(name))
+    if (!fields.has(name) && !nested.has(name))
       errors.push({ field: path + name, message: 'is not a field of this request' });
     else if (given !== undefined) request[name] = isQuery ? fromQuery(prototype, name, given) : given;
   }
-  for (const [name, list] of lists) {
-    const items = request[name];
-    if (!Array.isArray(items) || items.length < list.min || items.length > list.max) {
+  for (const [name, { type, list }] of nested) {
+    const given = request[name];
+    if (!list) {
+      if (given !== undefined) request[name] = build(type(), given, `${path}${name}.`, isQuery, errors);
+    } else if (!Array.isArray(given) || given.length < list.min || given.length > list.max) {
       errors.push({ field: path + name, message: `must be a list of ${list.min} to ${list.max} objects` });
-      continue;
+    } else {
+      request[name] = given.map((item, index) => build(type(), item, `${path}${name}[${index}].`, isQuery, errors));
     }
-    request[name] = items.map((item, index) => build(list.type(), item, `${path}${name}[${index}].`, isQuery, errors));
   }
   if (fields.size > 0) {
     for (const { property, constraints } of validateSync(request, { stopAtFirstError: true })) {

@@ -1,5 +1,9 @@
 import type { Response } from 'express';
-import type { WatchEvent } from './lock.watchers.js';
+import type { LockView } from './lock.types.js';
+import type { Change, WatchEvent } from './lock.watchers.js';
+
+/** What is sent as the `data` of an event. */
+export type WatchData = { readonly ok: true; readonly lock: LockView; readonly seq: number } | Omit<Change, 'kind'>;
 
 const PING_MS = 15_000;
 /** A client that does not read is let go before it fills the memory of the node. */
@@ -28,9 +32,8 @@ export class EventStream {
       return;
     }
     if (!this.response.headersSent) this.#begin();
-    const { kind, ...data } = event;
     // JSON has no line breaks of its own, so one data line holds it.
-    this.response.write(`event: ${kind}\ndata: ${JSON.stringify(kind === 'state' ? { ok: true, ...data } : data)}\n\n`);
+    this.response.write(`event: ${event.kind}\ndata: ${JSON.stringify(dataOf(event))}\n\n`);
   }
 
   end(): void {
@@ -45,4 +48,8 @@ export class EventStream {
     });
     this.#ping = setInterval(() => this.response.write(': ping\n\n'), PING_MS);
   }
+}
+
+function dataOf({ kind: _kind, ...event }: WatchEvent): WatchData {
+  return 'lock' in event ? { ok: true, ...event } : event;
 }

@@ -22,7 +22,7 @@ export type WatchEvent =
       readonly at: number;
     };
 
-type Change = Exclude<WatchEvent, { kind: 'state' }>;
+export type Change = Exclude<WatchEvent, { kind: 'state' }>;
 
 /** One who watches one lock. Changes carry numbers, so that a missed one is noticed. */
 class Watcher {

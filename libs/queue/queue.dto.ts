@@ -1,5 +1,5 @@
-import { ValidateIf } from 'class-validator';
 import {
+  Beside,
   Each,
   Ignored,
   IsFlag,
@@ -11,8 +11,10 @@ import {
   IsTexts,
   IsWhole,
   IsWholeText,
-  OnlyIf,
   Optional,
+  Or,
+  Unless,
+  When,
 } from '#lib/http';
 import { messageStates, type MessageState } from './queue.types.js';
 
@@ -28,27 +30,33 @@ export class MessageDto {
   @IsJson()
   payload: unknown;
 
+  /** Not delivered before; 0 unless given. */
   @Optional()
   @IsWhole(0, YEAR_MS)
   delayMs?: number;
 
+  /** Larger first; 0 unless given. */
   @Optional()
   @IsWhole(0, 100)
   priority?: number;
 
+  /** A second message with this id within `dedupMs` is not pushed. */
   @Optional()
   @IsName()
   dedupId?: string;
 
+  /** 300 000 (5 minutes) unless given. */
   @Optional()
-  @OnlyIf(({ dedupId }: MessageDto) => dedupId !== undefined, 'applies only beside dedupId')
+  @Beside('dedupId')
   @IsWhole(1, YEAR_MS)
   dedupMs?: number;
 
+  /** From the push: dropped if not delivered within; never unless given. */
   @Optional()
   @IsWhole(1, YEAR_MS)
   ttlMs?: number;
 
+  /** After so many deliveries the next return makes it a dead letter; 5 unless given. */
   @Optional()
   @IsWhole(1, 1000)
   maxDeliveries?: number;
@@ -79,20 +87,24 @@ export class PopDto {
   @IsName()
   queue!: string;
 
+  /** At most so many messages, and the answer is a list. */
   @Optional()
   @IsWhole(1, 100)
   count?: number;
 
+  /** How long to wait for a message; 0, not at all, unless given. */
   @Optional()
   @IsWhole(0, MAX_WAIT_MS)
   waitMs?: number;
 
+  /** `auto` (unless given): gone with the answer. `manual`: delivered with a receipt, at least once. */
   @Optional()
   @IsOneOf('auto', 'manual')
   ack?: 'auto' | 'manual';
 
+  /** For how long the delivery is kept from others; 30 000 unless given. */
   @Optional()
-  @OnlyIf(({ ack }: PopDto) => ack === 'manual', 'applies only to ack "manual"')
+  @When('ack', 'manual')
   @IsWhole(MIN_VISIBILITY_MS, MAX_VISIBILITY_MS)
   visibilityMs?: number;
 
@@ -108,10 +120,9 @@ export class AckDto {
   @IsName()
   queue!: string;
 
-  /** One of the two must be given. */
-  @ValidateIf(({ receipt, receipts }: AckDto) => receipt !== undefined || receipts === undefined)
-  @OnlyIf(({ receipts }: AckDto) => receipts === undefined, 'does not apply beside receipts')
+  /** Instead of `receipts`. */
   @IsText(MAX_RECEIPT_LENGTH)
+  @Or('receipts')
   receipt?: string;
 
   @Optional()
@@ -126,11 +137,13 @@ export class NackDto {
   @IsText(MAX_RECEIPT_LENGTH)
   receipt!: string;
 
+  /** To the end of its priority after so long; at once unless given. */
   @Optional()
-  @OnlyIf(({ dead }: NackDto) => dead !== true, 'does not apply beside dead')
+  @Unless('dead')
   @IsWhole(0, YEAR_MS)
   delayMs?: number;
 
+  /** Straight to the dead letters. */
   @Optional()
   @IsFlag()
   dead?: boolean;
@@ -147,6 +160,7 @@ export class ExtendDto {
   @IsText(MAX_RECEIPT_LENGTH)
   receipt!: string;
 
+  /** From now on. */
   @IsWhole(MIN_VISIBILITY_MS, MAX_VISIBILITY_MS)
   visibilityMs!: number;
 }
@@ -160,6 +174,7 @@ export class PurgeDto {
   @IsName()
   queue!: string;
 
+  /** All four unless given. */
   @Optional()
   @IsOneOf(...messageStates)
   state?: MessageState;
@@ -169,6 +184,7 @@ export class RedriveDto {
   @IsName()
   queue!: string;
 
+  /** At most so many; all unless given. */
   @Optional()
   @IsWhole(1, 1_000_000_000)
   count?: number;
@@ -182,24 +198,29 @@ export class PeekQuery {
   @IsName()
   queue!: string;
 
+  /** At most so many; 10 unless given. */
   @Optional()
   @IsWholeText(1, 100)
   count?: number;
 
+  /** `ready` unless given. */
   @Optional()
   @IsOneOf(...messageStates)
   state?: MessageState;
 }
 
 export class ListQuery {
+  /** Beginning of the names; all unless given. */
   @Optional()
   @IsName()
   prefix?: string;
 
+  /** Of the page before; any other text is 400. */
   @Optional()
   @IsText(MAX_CURSOR_LENGTH)
   cursor?: string;
 
+  /** Most queues of a page; 100 unless given. */
   @Optional()
   @IsWholeText(1, 1000)
   limit?: number;

@@ -1,33 +1,34 @@
 import { getNextMillis } from 'bullmq';
-import { ValidateBy, ValidateIf } from 'class-validator';
-import { IsJson, IsName, IsWhole, OnlyIf, Optional } from '#lib/http';
+import { Beside, field, IsJson, IsName, IsWhole, Optional, Or } from '#lib/http';
 
 const YEAR_MS = 31_536_000_000;
+const MAX_CRON_LENGTH = 256;
 
 /** A cron expression of 5 or 6 fields that has a next time. */
 function IsCron(): PropertyDecorator {
-  return ValidateBy({
-    name: 'cron',
-    validator: {
-      validate: (value: unknown) => typeof value === 'string' && isCron(value),
-      defaultMessage: () => 'must be a cron expression of 5 or 6 fields that has a next time',
-    },
+  const must = 'must be a cron expression of 5 or 6 fields that has a next time';
+  return field('cron', isCron, must, {
+    type: 'string',
+    minLength: 9,
+    maxLength: MAX_CRON_LENGTH,
+    examples: ['0 6 * * 1-5'],
+    description: 'A cron expression of 5 or 6 fields that has a next time. Instead of `everyMs`.',
   });
 }
 
 function IsTimezone(): PropertyDecorator {
-  return ValidateBy({
-    name: 'timezone',
-    validator: {
-      validate: (value: unknown) => typeof value === 'string' && isTimezone(value),
-      defaultMessage: () => 'must be a time zone like Europe/Berlin',
-    },
+  return field('timezone', isTimezone, 'must be a time zone like Europe/Berlin', {
+    type: 'string',
+    minLength: 1,
+    examples: ['Europe/Berlin'],
+    description: 'A time zone of the IANA database, or an offset like +01:00. UTC unless given.',
   });
 }
 
-function isCron(value: string): boolean {
+function isCron(value: unknown): boolean {
+  if (typeof value !== 'string') return false;
   const fields = value.trim().split(/\s+/).length;
-  if (value.length > 256 || fields < 5 || fields > 6) return false;
+  if (value.length > MAX_CRON_LENGTH || fields < 5 || fields > 6) return false;
   try {
     return getNextMillis(Date.now(), { pattern: value }) !== undefined;
   } catch {
@@ -35,7 +36,8 @@ function isCron(value: string): boolean {
   }
 }
 
-function isTimezone(value: string): boolean {
+function isTimezone(value: unknown): boolean {
+  if (typeof value !== 'string') return false;
   try {
     return new Intl.DateTimeFormat('en', { timeZone: value }).resolvedOptions().timeZone !== '';
   } catch {
@@ -53,17 +55,16 @@ export class ScheduleDto {
   @IsJson()
   payload: unknown;
 
-  /** One of the two must be given. */
-  @ValidateIf(({ cron, everyMs }: ScheduleDto) => cron !== undefined || everyMs === undefined)
-  @OnlyIf(({ everyMs }: ScheduleDto) => everyMs === undefined, 'does not apply beside everyMs')
   @IsCron()
+  @Or('everyMs')
   cron?: string;
 
   @Optional()
-  @OnlyIf(({ cron }: ScheduleDto) => cron !== undefined, 'applies only beside cron')
+  @Beside('cron')
   @IsTimezone()
   timezone?: string;
 
+  /** The interval; the first run is one interval from now. */
   @Optional()
   @IsWhole(1000, YEAR_MS)
   everyMs?: number;
