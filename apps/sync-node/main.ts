@@ -19,12 +19,15 @@ async function start(): Promise<void> {
   setUpHttp(app, settings);
   const silent = new SilentConnections(app.getHttpServer());
 
+  const hurry = new AbortController();
   let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
+      // Who presses Ctrl-C, or asks twice, has no balancer to wait for.
+      if (signal === 'SIGINT' || stopping) hurry.abort();
       if (stopping) return;
       stopping = true;
-      shutDown(app, silent).then(
+      shutDown(app, silent, hurry.signal).then(
         () => process.exit(0),
         (error: unknown) => {
           logger.error(error);
