@@ -53,19 +53,15 @@ export class Balancer {
     });
   }
 
-  /** Waits until HAProxy sends requests to a node, or sends it none. */
-  async untilItIs(node: TestNode, status: 'UP' | 'DOWN'): Promise<void> {
-    await eventually(async () => (await this.rows()).find(({ svname }) => svname === node.id)?.['status'] === status, {
-      what: `HAProxy to see ${node.id} as ${status}`,
+  /** Waits until HAProxy sends requests to a node. */
+  async untilUp(node: TestNode): Promise<void> {
+    await eventually(async () => (await this.rows()).find(({ svname }) => svname === node.id)?.['status'] === 'UP', {
+      what: `HAProxy to send requests to ${node.id}`,
       timeoutMs: 15_000,
     });
   }
 
   async stop(): Promise<void> {
     await this.process.stop(5000);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
   }
 }

@@ -45,7 +45,7 @@ export class CacheClients {
         line.version = version;
         line.known = Math.max(line.known, value);
       }
-      await pause(40);
+      await pause(100);
     }
   }
 
@@ -60,7 +60,7 @@ export class CacheClients {
         line.known = Math.max(line.known, value);
         this.reads += 1;
       }
-      await pause(20);
+      await pause(50);
     }
   }
 
@@ -72,7 +72,7 @@ export class CacheClients {
         this.caller.check(!this.#counted.has(value), `${value} was counted twice`);
         this.#counted.add(value);
       }
-      await pause(30);
+      await pause(80);
     }
   }
 }

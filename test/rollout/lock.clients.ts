@@ -12,7 +12,7 @@ export class LockClients {
 
   async run(): Promise<void> {
     const short = ['a', 'b', 'c', 'd'].map((owner, index) => this.#turns(`short${index % 2}`, owner, 10));
-    const long = ['x', 'y', 'z'].map((owner) => this.#turns('long', owner, 1500));
+    const long = ['x', 'y', 'z'].map((owner) => this.#turns('long', owner, 1000));
     await Promise.all([...short, ...long]);
   }
 
@@ -20,7 +20,7 @@ export class LockClients {
     while (!this.caller.stopped.aborted) {
       const token = await this.#acquire(name, owner);
       if (token !== undefined) await this.#hold(name, owner, token, holdMs);
-      await pause(20);
+      await pause(50);
     }
   }
 
@@ -28,8 +28,8 @@ export class LockClients {
     const body = { name, owner, mode: 'exclusive', leaseMs: 30_000 };
     const answer =
       name === 'long'
-        ? await this.caller.wait('/lock/acquire', { ...body, waitMs: 20_000 })
-        : await this.caller.post('/lock/acquire', { ...body, waitMs: 1000 });
+        ? await this.caller.wait('/lock/acquire', { ...body, waitMs: 4000 })
+        : await this.caller.post('/lock/acquire', { ...body, waitMs: 500 });
     if (answer?.['ok'] !== true) {
       const reason = answer?.['reason'] ?? 'timeout';
       this.caller.check(reason === 'timeout', `${owner} was refused ${name}: ${JSON.stringify(answer)}`);

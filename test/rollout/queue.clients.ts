@@ -3,10 +3,10 @@ import type { JsonObject } from '../cluster/index.js';
 import type { Caller } from './caller.js';
 
 const QUEUES = {
-  manual: { ack: 'manual', waitMs: 1000, everyMs: 15, consumers: 3 },
-  auto: { ack: 'auto', waitMs: 1000, everyMs: 15, consumers: 2 },
+  manual: { ack: 'manual', waitMs: 500, everyMs: 50, consumers: 3 },
+  auto: { ack: 'auto', waitMs: 500, everyMs: 50, consumers: 2 },
   // So seldom that its pops wait for longer than a node's notice.
-  seldom: { ack: 'manual', waitMs: 20_000, everyMs: 4000, consumers: 2 },
+  seldom: { ack: 'manual', waitMs: 4000, everyMs: 4000, consumers: 2 },
 } as const;
 type Queue = keyof typeof QUEUES;
 
