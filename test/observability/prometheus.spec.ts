@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { Child } from '#lib/process';
 import { eventually, get, makeDirectory, reservePorts, startCluster } from '../cluster/index.js';
-import { hasPromtool } from './promtool.js';
+import { findProgram } from '../tools/debian.program.js';
 
 const observability = new URL('../../observability/', import.meta.url);
 
@@ -26,7 +26,8 @@ interface Scrape {
 }
 
 it('a real Prometheus scrapes three nodes and evaluates every alert', async ({ skip }) => {
-  if (!(await hasPromtool())) skip('Prometheus is not installed');
+  const program = await findProgram('prometheus');
+  if ('why' in program) return skip(program.why);
   await using cluster = await startCluster();
   const directory = makeDirectory();
   const configuration = parse(readFileSync(new URL('prometheus.yml', observability), 'utf8')) as {
@@ -40,7 +41,8 @@ it('a real Prometheus scrapes three nodes and evaluates every alert', async ({ s
 
   const port = await reservePorts(1);
   const prometheus = await Child.start({
-    file: 'prometheus',
+    file: program.file,
+    env: program.env,
     args: [
       `--config.file=${join(directory, 'prometheus.yml')}`,
       `--storage.tsdb.path=${join(directory, 'data')}`,
