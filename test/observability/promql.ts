@@ -1,6 +1,7 @@
 import type { FactoryProvider } from '@nestjs/common';
 import { parser } from '@prometheus-io/lezer-promql';
 import { metricsTable } from '../../libs/metrics/metrics.table.js';
+import { dashboardTable } from '../../scripts/dashboard.table.js';
 
 /** The labels that Prometheus itself gives to what it scrapes. */
 const LABELS_OF_TARGETS = ['instance', 'job'];
@@ -38,4 +39,17 @@ export function unknownIn(expression: string): string[] {
     ...metrics.filter((name) => !labelsOf.has(name)).map((name) => `${name} is no metric of a node`),
     ...labels.filter((label) => !known.has(label)).map((label) => `${label} is no label of ${metrics.join(', ')}`),
   ];
+}
+
+/** Every expression of the dashboard, with what Grafana puts in for its variables. */
+export function dashboardQueries(): { title: string; expr: string; legend: string }[] {
+  return dashboardTable.flatMap((row) =>
+    row.panels.flatMap(({ title, queries }) =>
+      queries.map(({ expr, legend }) => ({
+        title: `${row.title}, ${title}, ${legend}`,
+        expr: expr.replaceAll('$__rate_interval', '1m').replaceAll('$instance', '.+'),
+        legend,
+      })),
+    ),
+  );
 }
