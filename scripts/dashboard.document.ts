@@ -3,11 +3,10 @@ import {
   BigValueGraphMode,
   BigValueJustifyMode,
   BigValueTextMode,
-  LegendDisplayMode,
   PercentChangeColorMode,
   SortOrder,
   TooltipDisplayMode,
-  VariableHide,
+  VariableRefresh,
   VizOrientation,
   type Dashboard,
   type Panel,
@@ -52,13 +51,11 @@ function dashboard(): Dashboard {
           type: 'query',
           datasource: DATASOURCE,
           query: 'label_values(sync_build_info, instance)',
-          // 2: looked up again when the time range changes.
-          refresh: 2,
+          refresh: VariableRefresh.onTimeRangeChanged,
           multi: true,
           includeAll: true,
           allValue: '.+',
           current: { text: 'All', value: '$__all' },
-          hide: VariableHide.dontHide,
         },
       ],
     },
@@ -109,14 +106,15 @@ function panelOf({ title, description, unit, queries, single = false }: PanelLin
       instant: single,
     })),
     fieldConfig: { defaults: { unit, min: 0, ...(!single && { custom: { ...curve } }) }, overrides: [] },
-    options: { ...(single ? numbers : curves) },
+    // The package declares the enum of this mode twice, and the two are not one type.
+    options: single ? { ...numbers } : { ...curves, legend: { displayMode: 'list', ...curves.legend } },
   };
 }
 
 const curve: CurveConfig = { lineWidth: 1, fillOpacity: 10 };
 
 const curves: CurveOptions = {
-  legend: { displayMode: LegendDisplayMode.List, placement: 'bottom', showLegend: true, calcs: [] },
+  legend: { placement: 'bottom', showLegend: true, calcs: [] },
   tooltip: { mode: TooltipDisplayMode.Multi, sort: SortOrder.Descending },
 };
 

@@ -17,7 +17,8 @@ it('.env.example is what the table of settings says (else: npm run docs:config)'
   const text = environmentDocument();
   await expect(text).toMatchFileSnapshot(file);
   // What it shows can be taken as it is: the defaults, but for what docker-compose.yml gives the nodes.
-  const shown = Object.fromEntries([...text.matchAll(/^#([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]));
+  const lines = [...text.matchAll(/^#([A-Z_]+)=(.*)$/gm)];
+  const shown = Object.fromEntries(lines.map(([, name = '', value = '']) => [name, value]));
   const own = { NODE_ID: 'node1', REDIS_URL: 'redis://redis:6379', EMPTY_REDIS_IS_NEW: 'true' };
   expect(readSettings({ NODE_ID: 'node1', ...shown })).toEqual(readSettings(own));
 });

@@ -74,7 +74,7 @@ export class QueueClients {
     this.caller.check(this.#pushed.has(message), `${message} was delivered and never pushed`);
     this.#got.set(message, (this.#got.get(message) ?? 0) + 1);
     if (QUEUES[queue].ack === 'auto') return;
-    this.caller.check(deliveries === 1, `${message} came for the ${String(deliveries)}th time`);
+    this.caller.check(deliveries === 1, `${message} came for the ${JSON.stringify(deliveries)}. time`);
     const answer = await this.caller.post('/queue/ack', { queue, receipt: receipt as string });
     if (answer)
       this.caller.check(answer['acked'] === 1, `${message} could not be acknowledged: ${JSON.stringify(answer)}`);
