@@ -121,7 +121,10 @@ describe('a node that is told to stop', () => {
   it('does so where Redis was never there', async () => {
     await using node = await TestNode.create({ redisUrl: 'redis://127.0.0.1:1', nodeId: 'node1' });
     await node.launch();
-    await eventually(async () => (await node.get('/health/live')).status === 200, { what: 'the node to listen' });
+    await eventually(async () => (await node.get('/health/live')).status === 200, {
+      what: 'the node to listen',
+      timeoutMs: 15_000,
+    });
     expect(await node.stop()).toEqual({ code: 0, signal: null });
   });
 
