@@ -94,7 +94,12 @@ export class ManyLocks {
       const lost =
         (await this.#confirm(taken, owner, leaseMs, call, tokens)) ??
         (await this.#renew(had, request, call, tokens, taken));
-      if (lost !== undefined) return { kind: 'lost', name: lost };
+      if (lost !== undefined) {
+        // Some are confirmed by now and stand for their lease: where they cannot be given back, the caller is told so.
+        await undo();
+        done = true;
+        return { kind: 'lost', name: lost };
+      }
       if (request.gone?.aborted === true) return { kind: 'gone' };
       done = true;
       return { kind: 'granted', tokens, waitedMs: waited ? sentAt - request.arrivedAt : undefined, undo };

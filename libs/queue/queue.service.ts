@@ -121,7 +121,8 @@ export class QueueService implements OnModuleDestroy {
     else if (waitMs === 0) answer = await attempt('', '', false);
     else {
       const started = performance.now();
-      answer = await this.#waiting.wait(queue, waitMs, attempt, signal);
+      const isGone = ack === 'auto' && request.requestId === undefined;
+      answer = await this.#waiting.wait(queue, waitMs, attempt, signal, isGone);
       this.events.emit('waited', queue, performance.now() - started, answer?.[0] === 'ok');
     }
 

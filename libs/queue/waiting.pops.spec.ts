@@ -1,7 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { RedisUnavailable } from '#lib/redis';
 import { eventually, startRedis, type TestRedis } from '../../test/cluster/index.js';
 import { inTurn, startInProcess, type InProcessNode } from './queue.fixture.js';
+import { scripts } from './queue.scripts.js';
 
 /** Sooner than a pop would look by itself. */
 const SOONER_MS = 600;
@@ -178,6 +180,32 @@ describe('waiting pops', () => {
     await third.stop();
     await one.queues.push({ queue, payload: 1 });
     expect(await stays).toEqual({ ok: true, item: 1 });
+  });
+
+  /** The next pop that finds something takes it, and its node is not told. */
+  const loseAnswer = ({ store }: InProcessNode) => {
+    const run = store.run.bind(store);
+    vi.spyOn(store, 'run').mockImplementation(async (...args) => {
+      const answer = await run(...args);
+      if (args[0].name !== scripts.pop.name || answer[0] !== 'ok') return answer;
+      vi.restoreAllMocks();
+      throw new RedisUnavailable('Redis did not answer in time', true);
+    });
+  };
+
+  it('whose message went with an answer that was lost are not told that nothing was there', async () => {
+    const [waiting] = await wait(1, 500);
+    loseAnswer(one);
+    await two.queues.push({ queue, payload: 1 });
+    await expect(waiting).rejects.toMatchObject({ name: 'RedisUnavailable', mayHaveTakenEffect: true });
+  });
+
+  it('whose answer was lost get it all the same with a requestId', async () => {
+    const waiting = one.queues.pop({ queue, waitMs: 10_000, requestId: 'r' });
+    await eventually(async () => (await places()) === 1, { what: 'a place' });
+    loseAnswer(one);
+    await two.queues.push({ queue, payload: 1 });
+    expect(await waiting).toEqual({ ok: true, item: 1 });
   });
 
   it('outlive Redis, and go on by themselves', async () => {

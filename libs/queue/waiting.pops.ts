@@ -13,6 +13,8 @@ type Nudge = 'woken' | 'check' | 'timeout' | 'gone' | 'draining';
 class WaitingPop {
   /** Its turn among all that wait on the queue; empty until Redis gave one. */
   ticket = '';
+  /** The answer of a try was lost: it may have taken messages. */
+  lostAnswer = false;
   #nudge: Nudge | undefined;
   #resolve: ((nudge: Nudge) => void) | undefined;
 
@@ -78,14 +80,17 @@ export class WaitingPops {
    * Tries until there is something or the time is over.
    * @param attempt one try: under a place and ticket, taking the place where there is nothing if `stay`
    * @param signal aborted when nobody waits for the answer any more
+   * @param isGone whether what a try took is gone where its answer was lost: then the pop does not end as `empty`
    * @returns the answer of the last try, `undefined` where nobody waits for it
-   * @throws RedisUnavailable where the first or last try could not be made; NodeDraining
+   * @throws RedisUnavailable where the first or last try could not be made; NodeDraining. Both say of an earlier try,
+   * too, that it may have taken effect.
    */
   async wait(
     queue: string,
     waitMs: number,
     attempt: (place: string, ticket: string, stay: boolean) => Promise<PopAnswer>,
     signal?: AbortSignal,
+    isGone = false,
   ): Promise<PopAnswer | undefined> {
     if (this.draining.aborted) throw new NodeDraining(false);
     this.#lastId += 1;
@@ -102,6 +107,17 @@ export class WaitingPops {
     const drain = () => {
       pop.nudge('draining');
     };
+    const look = async (stay: boolean) => {
+      try {
+        return await attempt(place, pop.ticket, stay);
+      } catch (error) {
+        if (!(error instanceof RedisUnavailable)) throw error;
+        pop.lostAnswer ||= error.mayHaveTakenEffect;
+        // While it waits, a pop outlives outages of Redis.
+        if (stay) return undefined;
+        throw new RedisUnavailable(error.message, pop.lostAnswer, { cause: error });
+      }
+    };
     signal?.addEventListener('abort', gone);
     this.draining.addEventListener('abort', drain);
     try {
@@ -113,13 +129,18 @@ export class WaitingPops {
           this.#expectDelayed(queue, answer[3]);
         }
         const nudge = await pop.nudged();
-        if (nudge === 'timeout') return await attempt(place, pop.ticket, false);
+        if (nudge === 'timeout') {
+          answer = await look(false);
+          if (answer?.[0] === 'empty' && pop.lostAnswer && isGone)
+            throw new RedisUnavailable('Redis did not answer in time', true);
+          return answer;
+        }
         if (nudge === 'gone' || nudge === 'draining') {
           await this.store.run(scripts.leave, queue, [place]).catch(ignoreOutage);
           if (nudge === 'gone') return undefined;
-          throw new NodeDraining(false);
+          throw new NodeDraining(pop.lostAnswer);
         }
-        answer = await attempt(place, pop.ticket, true).catch(ignoreOutage);
+        answer = await look(true);
         // It found something without having been told: others may not have been told either.
         if (nudge === 'check' && answer?.[0] === 'ok') this.#checkFirst(line, id);
       }
@@ -187,7 +208,7 @@ export class WaitingPops {
   }
 }
 
-/** While it waits, a pop outlives outages of Redis. */
+/** A place that is not given up goes by itself. */
 function ignoreOutage(error: unknown): undefined {
   if (!(error instanceof RedisUnavailable)) throw error;
 }

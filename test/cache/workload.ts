@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Answer, JsonObject, TestCluster, TestNode } from '../cluster/index.js';
+import { Chance } from '../chance.js';
+import type { Answer, JsonObject, TestNode } from '../cluster/index.js';
 import { judge, shortest, type Verdict } from '../linearizability/checker.js';
 import {
   lineModel,
@@ -11,41 +12,24 @@ import {
   type LineOutput,
 } from '../linearizability/line.model.js';
 
-/** Numbers from a seed: the same seed asks the same things in the same order. */
-export class Chance {
-  constructor(private state: number) {}
-
-  /** @returns at least 0, less than 1 (mulberry32) */
-  next(): number {
-    this.state = (this.state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  }
-
-  below(limit: number): number {
-    return Math.floor(this.next() * limit);
-  }
-
-  of<Item>(items: readonly Item[]): Item {
-    const item = items[this.below(items.length)];
-    if (item === undefined) throw new Error('nothing to choose from');
-    return item;
-  }
-}
+/** The part of the reads with the longer patience. */
+const PATIENT_READS = 0.2;
 
 export interface WorkloadOptions {
-  readonly cluster: TestCluster;
+  readonly nodes: readonly TestNode[];
   readonly seed: number;
   readonly keys: readonly string[];
   readonly clients?: number;
-  readonly durationMs: number;
+  /** Aborted when the clients are to stop. */
+  readonly signal: AbortSignal;
+  /** How long a client waits after each operation. */
+  readonly paceMs?: number;
   /** How long a client waits for one answer. */
   readonly patienceMs?: number;
+  /** How long it waits for some reads, so that a node that was stopped meanwhile still answers them. */
+  readonly longPatienceMs?: number;
   /** Also write values that end. Off where a process is paused: then its answers say little about time. */
   readonly lives?: boolean;
-  /** What goes wrong meanwhile; ends when the signal is aborted. */
-  readonly faults?: (chance: Chance, signal: AbortSignal) => Promise<void>;
 }
 
 /** What clients saw, line by line. */
@@ -59,19 +43,18 @@ export interface History {
 
 /** Clients on all nodes do this and that with a few lines, and write down what they asked, were told, and when. */
 export async function record(options: WorkloadOptions): Promise<History> {
-  const { seed, keys, durationMs, clients = 9, faults } = options;
+  const { seed, keys, signal, clients = 9, paceMs = 0 } = options;
   const byKey = new Map<string, LineOperation[]>(keys.map((key) => [key, []]));
-  const stop = new AbortController();
   const counts = { hits: 0 };
-  const trouble = faults?.(new Chance(seed), stop.signal);
-  const deadline = performance.now() + durationMs;
   const work = Array.from({ length: clients }, async (_, number) => {
-    const client = new Client(number, new Chance(seed * 1000 + number), options, byKey, counts);
-    while (performance.now() < deadline) await client.step();
+    const chance = new Chance(seed * 1000 + number);
+    const client = new Client(number, chance, options, byKey, counts);
+    while (!signal.aborted) {
+      await client.step();
+      if (paceMs > 0) await pause(chance.below(2 * paceMs));
+    }
   });
   await Promise.all(work);
-  stop.abort();
-  await trouble;
   const all = [...byKey.values()].flat();
   return {
     seed,
@@ -168,7 +151,7 @@ class Client {
     const { chance } = this;
     const key = chance.of(this.options.keys);
     const input = this.#draw();
-    const node = chance.of(this.options.cluster.nodes);
+    const node = chance.of(this.options.nodes);
     // Mutations that can be repeated are, on any node, until the answer is clear.
     const requestId =
       input.kind !== 'read' && chance.next() < 0.8 ? `${this.options.seed}-${this.number}-${this.#values}` : undefined;
@@ -176,7 +159,7 @@ class Client {
     let output: LineOutput | 'nothing' | undefined;
     let unclear = false;
     for (let attempt = 0; attempt < (requestId ? 6 : 1); attempt += 1) {
-      output = await this.#call(attempt === 0 ? node : chance.of(this.options.cluster.nodes), key, input, requestId);
+      output = await this.#call(attempt === 0 ? node : chance.of(this.options.nodes), key, input, requestId);
       if (output !== undefined && output !== 'nothing') break;
       if (output === undefined) unclear = true;
       if (attempt > 0) await pause(50 + chance.below(100));
@@ -217,9 +200,10 @@ class Client {
     input: LineInput,
     requestId: string | undefined,
   ): Promise<LineOutput | 'nothing' | undefined> {
-    const { patienceMs = 1000 } = this.options;
+    const { patienceMs = 1000, longPatienceMs = patienceMs } = this.options;
+    const forRead = this.chance.happens(PATIENT_READS) ? longPatienceMs : patienceMs;
     // A write may have to wait until a node that is gone is given up on.
-    const options = { signal: AbortSignal.timeout(input.kind === 'read' ? patienceMs : 3 * patienceMs) };
+    const options = { signal: AbortSignal.timeout(input.kind === 'read' ? forRead : 3 * patienceMs) };
     const repeat = requestId !== undefined && { requestId };
     let answer: Answer;
     try {

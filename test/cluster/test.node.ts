@@ -23,6 +23,8 @@ export interface TestNodeOptions {
 /** A node as a process of its own. It keeps its id and port when it is started again. */
 export class TestNode {
   readonly url: string;
+  /** How many requests it was sent. */
+  requests = 0;
   readonly #log: string[] = [];
   #child: Child | undefined;
 
@@ -135,14 +137,17 @@ export class TestNode {
   }
 
   async get(path: string, options?: RequestOptions): Promise<Answer> {
+    this.requests += 1;
     return await get(this.url + path, options);
   }
 
   async post(path: string, json: Json, options?: RequestOptions): Promise<Answer> {
+    this.requests += 1;
     return await post(this.url + path, json, options);
   }
 
   async request(method: string, path: string, options?: RequestOptions): Promise<Answer> {
+    this.requests += 1;
     return await request(method, this.url + path, options);
   }
 

@@ -5,7 +5,9 @@ export type LineInput =
   | { kind: 'read' }
   | { kind: 'write'; json: string; ifVersion?: number; ttlMs?: number }
   | { kind: 'increment'; by: number }
-  | { kind: 'delete' };
+  | { kind: 'delete' }
+  /** The store lost everything: no call, but like one that nobody asked for. */
+  | { kind: 'lost' };
 
 /** What it answered. */
 export type LineOutput =
@@ -13,6 +15,7 @@ export type LineOutput =
   | { kind: 'not_found' }
   | { kind: 'written'; version: number; json?: string }
   | { kind: 'deleted' }
+  | { kind: 'lost' }
   | { kind: 'version_conflict'; version: number }
   | { kind: 'not_a_number' };
 
@@ -81,6 +84,7 @@ function apply(state: LineState, operation: LineOperation): LineState[] {
     if (output.kind !== 'found' || value?.json !== output.json) return [];
     return withVersion(state, output.version);
   }
+  if (input.kind === 'lost') return [{ ...state, value: undefined }];
   if (input.kind === 'delete') {
     if (!output) return value ? [state, { ...state, value: undefined }] : [state];
     if (output.kind === 'deleted') return value ? [{ ...state, value: undefined }] : [];

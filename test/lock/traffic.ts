@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { Chance } from '../chance.js';
 import type { TestNode } from '../cluster/index.js';
 import { acquire, release, type LockAnswer } from './lock.client.js';
 
@@ -22,7 +23,7 @@ export class Traffic {
   readonly #holders = new Map<string, Map<string, string>>();
   readonly #tokens = new Map<string, number>();
   readonly #violations: string[] = [];
-  #state: number;
+  readonly #chance: Chance;
   #granted = 0;
   #deadlocks = 0;
   #timeouts = 0;
@@ -31,7 +32,7 @@ export class Traffic {
     private readonly nodes: readonly TestNode[],
     private readonly options: TrafficOptions,
   ) {
-    this.#state = options.seed;
+    this.#chance = new Chance(options.seed);
   }
 
   async run(ms: number): Promise<TrafficResult> {
@@ -52,12 +53,12 @@ export class Traffic {
 
   async #turn(owner: string): Promise<void> {
     const { seed, locks, ordered } = this.options;
-    const numbers = [...new Set([this.#random(locks), this.#random(locks), this.#random(locks)])];
+    const numbers = [...new Set([this.#chance.below(locks), this.#chance.below(locks), this.#chance.below(locks)])];
     if (ordered) numbers.sort((a, b) => a - b);
     const held: string[] = [];
     for (const number of numbers) {
       const name = `traffic${seed}-${number}`;
-      const mode = this.#random(3) === 0 ? 'shared' : 'exclusive';
+      const mode = this.#chance.below(3) === 0 ? 'shared' : 'exclusive';
       const answer = await acquire(this.#node(), name, owner, { mode, waitMs: 30_000, leaseMs: 60_000 });
       if (!answer.ok) {
         this.#refused(answer);
@@ -65,7 +66,7 @@ export class Traffic {
       }
       this.#enter(name, owner, mode, answer);
       held.push(name);
-      await pause(this.#random(5));
+      await pause(this.#chance.below(5));
     }
     for (const name of held) {
       this.#holders.get(name)?.delete(owner);
@@ -94,16 +95,6 @@ export class Traffic {
   }
 
   #node(): TestNode {
-    const node = this.nodes[this.#random(this.nodes.length)];
-    if (!node) throw new Error('there is no node');
-    return node;
-  }
-
-  /** A whole number below `limit`; the same ones for the same seed (mulberry32). */
-  #random(limit: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % limit;
+    return this.#chance.of(this.nodes);
   }
 }

@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
+import { Chance } from '../chance.js';
 import { startCluster, type TestCluster } from '../cluster/index.js';
-import { randomOf, Traffic } from './traffic.js';
+import { Traffic } from './traffic.js';
 
 /** The full number of 100 000 takes some minutes: QUEUE_MESSAGES=100000. */
 const MESSAGES = Number(process.env['QUEUE_MESSAGES'] ?? 10_000);
@@ -45,17 +46,16 @@ describe(`20 producers and 20 consumers on three nodes, ${MESSAGES} messages (QU
         visibilityMs: 1000,
         batch: 5,
       });
-      const random = randomOf(SEED);
+      const chance = new Chance(SEED);
       let kills = 0;
       const stop = new AbortController();
       const storm = async () => {
         while (!stop.signal.aborted && !traffic.done) {
-          await pause(400 + random() * 400);
-          const victim = nodes[Math.floor(random() * nodes.length)];
-          if (!victim) return;
+          await pause(400 + chance.below(400));
+          const victim = chance.of(nodes);
           await victim.kill('SIGKILL');
           kills += 1;
-          await pause(random() * 300);
+          await pause(chance.below(300));
           await victim.start();
         }
       };

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Chance } from '../chance.js';
 import type { Answer, Json, TestCluster } from '../cluster/index.js';
 
 /** What a consumer got. */
@@ -36,13 +37,13 @@ export class Traffic {
   deaths = 0;
   retried = 0;
   #next = 0;
-  #random: () => number;
+  readonly #chance: Chance;
 
   constructor(
     private readonly cluster: TestCluster,
     private readonly options: TrafficOptions,
   ) {
-    this.#random = randomOf(options.seed ?? 1);
+    this.#chance = new Chance(options.seed ?? 1);
   }
 
   /** Until every message has been acknowledged, or perhaps. */
@@ -94,7 +95,7 @@ export class Traffic {
         if (known.has(item)) this.violations.push(item);
       }
       // Dead between receive and acknowledge: nobody speaks of these again.
-      const alive = deliveries.filter(() => this.#random() >= deathRate);
+      const alive = deliveries.filter(() => !this.#chance.happens(deathRate));
       this.deaths += deliveries.length - alive.length;
       if (alive.length > 0) await this.#acknowledge(turn, alive, deathRate);
     }
@@ -124,9 +125,9 @@ export class Traffic {
   /** One call to the node whose turn it is; its client hangs up in the middle in this part of the cases. */
   async #post(turn: number, path: string, body: Json, hangUpRate: number): Promise<Answer> {
     const node = this.cluster.node(1 + (turn % this.cluster.nodes.length));
-    if (this.#random() >= hangUpRate) return await node.post(path, body);
+    if (!this.#chance.happens(hangUpRate)) return await node.post(path, body);
     this.deaths += 1;
-    return await node.post(path, body, { signal: AbortSignal.timeout(1 + Math.floor(this.#random() * 20)) });
+    return await node.post(path, body, { signal: AbortSignal.timeout(1 + Math.floor(this.#chance.next() * 20)) });
   }
 
   async #insist(number: number, path: string, body: Json, signal: AbortSignal | undefined): Promise<void> {
@@ -143,15 +144,4 @@ export class Traffic {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
-}
-
-/** Numbers from 0 to 1 by a seed (mulberry32). */
-export function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -1,0 +1,197 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Answer, TestNode } from '../cluster/index.js';
+import type { Service } from './faults.js';
+import { LONGEST_LEASE_MS } from './rig.js';
+import type { Incident, Incidents, Round, Violation } from './round.js';
+
+const EVERY_MS = 150;
+const PATIENCE_MS = 3000;
+/** After the cause is gone, every node serves again within this time. */
+const RECOVERED_MS = 2000;
+/** What a service may hold back beyond that where Redis may have lost something (cache.md, locks.md "Data loss"). */
+const HELD_MS = { locks: LONGEST_LEASE_MS + 500, queues: 0, cache: 2000 } as const;
+/** A write to a line that a lost node shared waits so long, once. */
+const SHARED_WRITE_MS = 3000;
+/** A write that took longer has waited for a node to be given up on. */
+const NOTICED_MS = 1200;
+
+/** A call that needs nothing of any other node. */
+export interface Probe {
+  readonly service: Service;
+  readonly node: string;
+  readonly invoked: number;
+  readonly completed: number;
+  readonly failure: string | undefined;
+}
+
+export interface Availability {
+  readonly probes: number;
+  /** By service: the longest time from the end of a cause until a node that it touched served again. */
+  readonly recoveryMs: Readonly<Record<Service, number>>;
+  /** The longest write to a line that every node had a copy of, at a node that nothing was wrong with. */
+  readonly sharedWriteMs: number;
+  readonly violations: readonly Violation[];
+}
+
+/** Asks every node for every service all the time, each for things of its own, and judges how long it did not serve. */
+export async function watchAvailability(round: Round, services: readonly Service[]): Promise<Availability> {
+  const probes: Probe[] = [];
+  const writes: Probe[] = [];
+  const loops = round.nodes.flatMap((node) => services.map((service) => probe(round, node, service, probes)));
+  if (services.includes('cache')) loops.push(writeShared(round, writes));
+  await Promise.all(loops);
+  return judgeAvailability(round.incidents, services, probes, writes);
+}
+
+/**
+ * @param probes calls that need nothing of any other node, in the order of their beginning
+ * @param writes to the line that every node has a copy of
+ */
+export function judgeAvailability(
+  incidents: Incidents,
+  services: readonly Service[],
+  probes: readonly Probe[],
+  writes: readonly Probe[],
+): Availability {
+  const recoveryMs = { locks: 0, queues: 0, cache: 0 };
+  const violations = [
+    ...bystanders(incidents, probes),
+    ...bystanders(incidents, writes),
+    ...slowWrites(incidents, writes),
+  ];
+  for (const incident of incidents.all) {
+    for (const service of services) {
+      for (const node of incident.nodes) {
+        const own = probes.filter((one) => one.service === service && one.node === node);
+        const ms = recovery(incidents, incident, own);
+        if (ms === undefined) continue;
+        recoveryMs[service] = Math.max(recoveryMs[service], ms);
+        const bound = RECOVERED_MS + (incident.loss ? HELD_MS[service] : 0);
+        if (ms > bound)
+          violations.push({
+            rule: 'serves again in time',
+            what: `${node} served ${service} again ${ms.toFixed(0)} ms after ${incident.fault} was over; ${bound} are allowed`,
+            history: [],
+          });
+      }
+    }
+  }
+  const sharedWriteMs = Math.max(0, ...undisturbed(incidents, writes).map((one) => one.completed - one.invoked));
+  return { probes: probes.length + writes.length, recoveryMs, sharedWriteMs, violations };
+}
+
+async function probe({ signal, prefix }: Round, node: TestNode, service: Service, probes: Probe[]): Promise<void> {
+  const name = `${prefix}-probe-${node.id}`;
+  const calls: Record<Service, () => Promise<Answer[]>> = {
+    locks: () =>
+      inTurn(
+        () => post(node, '/lock/acquire', { name, owner: name, mode: 'exclusive', leaseMs: 1000 }),
+        () => post(node, '/lock/release', { name, owner: name }),
+      ),
+    queues: () =>
+      inTurn(
+        () => post(node, '/queue/push', { queue: name, payload: 1 }),
+        () => post(node, '/queue/pop', { queue: name }),
+      ),
+    cache: () =>
+      inTurn(
+        () => post(node, '/cache/write', { key: name, value: 1 }),
+        () => node.get(`/cache/read?key=${name}`, { signal: AbortSignal.timeout(PATIENCE_MS) }),
+      ),
+  };
+  while (!signal.aborted) {
+    probes.push(await measure(node, service, calls[service]));
+    await pause(EVERY_MS);
+  }
+}
+
+/** Every node takes a copy of a line; one of them writes it. A node that is gone holds that up until it is fenced. */
+async function writeShared({ signal, prefix, nodes }: Round, writes: Probe[]): Promise<void> {
+  const key = `${prefix}-shared`;
+  for (let turn = 0; !signal.aborted; turn += 1) {
+    const readers = nodes.map((node) =>
+      node.get(`/cache/read?key=${key}`, { signal: AbortSignal.timeout(500) }).catch(() => undefined),
+    );
+    await Promise.all(readers);
+    await Promise.all(
+      nodes.map(async (node) => {
+        const write = () =>
+          node.post('/cache/write', { key, value: turn }, { signal: AbortSignal.timeout(3 * PATIENCE_MS) });
+        writes.push(await measure(node, 'cache', async () => [await write()]));
+      }),
+    );
+    await pause(EVERY_MS);
+  }
+}
+
+async function measure(node: TestNode, service: Service, calls: () => Promise<Answer[]>): Promise<Probe> {
+  const invoked = performance.now();
+  let failure: string | undefined;
+  try {
+    failure = (await calls()).find(({ status }) => status !== 200)?.text;
+  } catch (error) {
+    failure = String(error instanceof Error ? (error.cause ?? error) : error);
+  }
+  return { service, node: node.id, invoked, completed: performance.now(), failure };
+}
+
+function post(node: TestNode, path: string, body: Readonly<Record<string, string | number>>): Promise<Answer> {
+  return node.post(path, body, { signal: AbortSignal.timeout(PATIENCE_MS) });
+}
+
+async function inTurn(...calls: (() => Promise<Answer>)[]): Promise<Answer[]> {
+  const answers: Answer[] = [];
+  for (const call of calls) answers.push(await call());
+  return answers;
+}
+
+/** Calls during which nothing was wrong with their node. */
+function undisturbed(incidents: Incidents, probes: readonly Probe[]): readonly Probe[] {
+  return probes.filter(({ node, invoked, completed }) => !incidents.touched(node, invoked, completed));
+}
+
+/** A node that nothing was wrong with never fails a call that needs nothing of another. */
+function bystanders(incidents: Incidents, probes: readonly Probe[]): Violation[] {
+  return undisturbed(incidents, probes).flatMap(({ node, service, failure }) => {
+    if (failure === undefined) return [];
+    const what = `${node} failed a call of the ${service} while nothing was wrong with it: ${failure}`;
+    return [{ rule: 'others go on', what, history: [] }];
+  });
+}
+
+function slowWrites(incidents: Incidents, writes: readonly Probe[]): Violation[] {
+  const rule = 'shared writes go on';
+  const slow = undisturbed(incidents, writes).filter(({ invoked, completed }) => completed - invoked > NOTICED_MS);
+  const tooSlow = slow.filter(({ invoked, completed }) => completed - invoked > SHARED_WRITE_MS);
+  const again = incidents.all.flatMap(({ fault, nodes, from, to }) => {
+    const during = slow.filter((write) => write.invoked <= to && write.completed >= from);
+    const first = during[0];
+    const second = first && during.find((write) => write.invoked > first.completed);
+    const alone = incidents.all.filter((other) => other.from <= to && other.to >= from).length === 1;
+    if (!second || !alone) return [];
+    const what = `a second write at ${second.node} waited for ${nodes.join()} (${fault}), which was given up on before`;
+    return [{ rule, what, history: [] }];
+  });
+  return [
+    ...tooSlow.map(({ node, invoked, completed }) => {
+      const what = `a write at ${node} to a line that all had a copy of took ${(completed - invoked).toFixed(0)} ms`;
+      return { rule, what, history: [] };
+    }),
+    ...again,
+  ];
+}
+
+/** @returns undefined where something else went wrong with the node meanwhile, or the round ended */
+function recovery(incidents: Incidents, incident: Incident, probes: readonly Probe[]): number | undefined {
+  const { healed } = incident;
+  const first = probes.find(({ invoked, failure }) => invoked >= healed && failure === undefined);
+  if (!first) return undefined;
+  const others = incidents.all.filter(
+    (other) =>
+      other !== incident &&
+      other.from <= first.completed &&
+      other.to >= incident.from &&
+      (other.redis || other.nodes.includes(first.node)),
+  );
+  return others.length > 0 ? undefined : first.completed - healed;
+}

@@ -1,0 +1,25 @@
+import type { KnownFault } from '../known.fault.js';
+
+/** A fault for each promise: a judge that lets one through is none. */
+export const knownCacheFaults: readonly KnownFault[] = [
+  {
+    name: 'a copy is given up after the acknowledgement',
+    files: ['cache-early-acknowledgement.mjs'],
+    service: 'cache',
+    rule: 'linearizable',
+  },
+  {
+    name: 'a hit past the deadline',
+    files: ['cache-endless-lease.mjs'],
+    service: 'cache',
+    rule: 'linearizable',
+    under: 'pause-node',
+  },
+  {
+    name: 'a connection to Redis that is made again late',
+    files: ['redis-late-reconnect.mjs'],
+    service: 'cache',
+    rule: 'serves again in time',
+    under: 'kill-redis',
+  },
+];

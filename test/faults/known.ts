@@ -1,0 +1,37 @@
+import { fileURLToPath } from 'node:url';
+import { knownCacheFaults } from './cache/known.js';
+import { runRound } from './campaign.js';
+import { faults } from './faults.js';
+import type { KnownFault } from './known.fault.js';
+import { knownLockFaults } from './locks/known.js';
+import { knownQueueFaults } from './queues/known.js';
+import { Rig } from './rig.js';
+
+export const knownFaults: readonly KnownFault[] = [...knownLockFaults, ...knownQueueFaults, ...knownCacheFaults];
+
+const ROUND_MS = 4000;
+const MOST_ROUNDS = 6;
+
+/**
+ * Runs a build with the known fault until the judge finds it.
+ * @returns in which round it was caught; undefined where it was not
+ */
+export async function hunt({ files, service, rule, under }: KnownFault, seed: number): Promise<number | undefined> {
+  const preloads = files.map((file) => fileURLToPath(new URL(`known/${file}`, import.meta.url)));
+  const rig = await Rig.start({ preloads });
+  try {
+    for (let round = 1; round <= MOST_ROUNDS; round += 1) {
+      const plan = {
+        seed: seed + round - 1,
+        faults: faults.filter(({ name }) => name === under),
+        services: [service],
+        ms: ROUND_MS,
+      };
+      const { violations } = await runRound(rig, plan);
+      if (violations.some((violation) => violation.rule === rule)) return round;
+    }
+    return undefined;
+  } finally {
+    await rig.stop();
+  }
+}

@@ -1,0 +1,33 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { faults } from './faults.js';
+import { knownFaults } from './known.js';
+
+const ROOT = new URL('../../', import.meta.url);
+const text = readFileSync(new URL('docs/GUARANTEES.md', ROOT), 'utf8');
+
+it('every promise names a fault of the campaign or a test that there is', () => {
+  const rows = text.split('\n').filter((line) => /^\| (?!when|-)/.test(line));
+  expect(rows.length).toBeGreaterThan(20);
+  const names = ['none', 'mixed', ...faults.map(({ name }) => name)];
+  for (const row of rows) {
+    const shown = row.split('|')[4]?.trim() ?? '';
+    // What is said not to hold is shown by nothing.
+    if (!row.includes('Nothing but that')) expect(shown, row).not.toBe('');
+    for (const one of shown.split(/[;,] /).filter((part) => part !== '')) {
+      const [, fault] = /^campaign: (.+)$/.exec(one) ?? [];
+      if (fault === undefined) expect(existsSync(new URL(one, ROOT)), one).toBe(true);
+      else expect(names).toContain(fault);
+    }
+  }
+});
+
+it('every fault stands in the list of promises', () => {
+  for (const { name } of faults) expect(text).toContain(`campaign: ${name}`);
+});
+
+it('every known fault is there', () => {
+  for (const { files } of knownFaults) {
+    for (const file of files) expect(existsSync(new URL(`known/${file}`, import.meta.url)), file).toBe(true);
+  }
+});

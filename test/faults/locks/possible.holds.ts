@@ -1,0 +1,88 @@
+import type { Incidents } from '../round.js';
+import { CLOCK_MS, RECOVERY_MS, REDIS_TIMEOUT_MS, SLACK_MS } from './bounds.js';
+import { asks, byOwner, grantsOf, type Call } from './history.js';
+
+/** A time in which an owner may hold a lock. */
+export interface PossibleHold {
+  readonly owner: string;
+  readonly from: number;
+  readonly to: number;
+  readonly call: Call;
+}
+
+/** So soon a hold is taken back whose client hung up. */
+const TAKEN_BACK_MS = REDIS_TIMEOUT_MS + SLACK_MS;
+
+/** Every time in which someone may hold the lock. @param calls those about it, in the order of their beginning */
+export function possibleHolds(name: string, calls: readonly Call[], incidents: Incidents): PossibleHold[] {
+  return [...byOwner(calls).values()].flatMap((own) => {
+    const leaseMs = Math.max(0, ...own.map((call) => call.leaseMs ?? 0));
+    return own.flatMap((call): PossibleHold[] => {
+      const span = spanOf(name, call, own, leaseMs, incidents);
+      return span ? [{ owner: call.owner, ...span, call }] : [];
+    });
+  });
+}
+
+/** When a call that was not answered clearly can no longer take effect: its node may have been held up meanwhile. */
+function settled({ node, invoked, completed, waitMs = 0 }: Call, { all }: Incidents): number {
+  const work = REDIS_TIMEOUT_MS + SLACK_MS;
+  let end = Math.max(completed, invoked + waitMs) + work;
+  for (const { nodes, redis, from, to } of [...all].sort((a, b) => a.from - b.from)) {
+    if ((redis || nodes.includes(node)) && from < end && to > invoked) end = Math.max(end, to + waitMs + work);
+  }
+  return end;
+}
+
+function spanOf(
+  name: string,
+  call: Call,
+  own: readonly Call[],
+  leaseMs: number,
+  incidents: Incidents,
+): { from: number; to: number } | undefined {
+  const { invoked, completed, outcome, kind, answer } = call;
+  if (outcome === 'nothing' || kind === 'release') return undefined;
+  if (outcome === 'unclear') {
+    if (!takenBack(name, call, own, incidents)) return { from: invoked, to: settled(call, incidents) + leaseMs };
+    return { from: takenEarly(name, call) ? invoked : completed - REDIS_TIMEOUT_MS, to: completed + TAKEN_BACK_MS };
+  }
+  const released = own.find((other) => other.invoked >= completed && ends(other))?.completed ?? Infinity;
+  const to = Math.min(completed + leaseMs, released) + CLOCK_MS;
+  if (asks(call) && grantsOf(call).length > 0) {
+    return { from: takenEarly(name, call) ? invoked : invoked + (answer?.waitedMs ?? 0) - CLOCK_MS, to };
+  }
+  if (kind === 'renew') return answer?.renewed?.includes(name) === true ? { from: invoked, to } : undefined;
+  if (kind === 'acquire') return undefined;
+  // Of several, those before the one that refused were taken, and are given back before the answer.
+  if (incidents.touched(call.node, invoked, completed)) {
+    return { from: invoked, to: settled(call, incidents) + leaseMs };
+  }
+  return isBefore(name, answer?.name ?? '') ? { from: invoked, to: completed } : undefined;
+}
+
+/** Whether a client hung up on a node with which nothing was wrong, and had nothing before that it would keep. */
+function takenBack(name: string, call: Call, own: readonly Call[], incidents: Incidents): boolean {
+  if (call.hungUp !== true) return false;
+  if (incidents.touched(call.node, call.invoked - RECOVERY_MS, call.completed + TAKEN_BACK_MS)) return false;
+  const before = own.filter((other) => other.invoked < call.invoked);
+  const asked = before.filter((other) => asks(other) && other.outcome !== 'nothing');
+  return asked.every((other) => {
+    if (other.outcome === 'unclear') return false;
+    const granted = grantsOf(other).some((grant) => grant.name === name);
+    return !granted || before.some((later) => later.invoked >= other.completed && ends(later));
+  });
+}
+
+/** Of several, all but the last in the order of their bytes are kept while the call waits for the rest. */
+function takenEarly(name: string, { kind, locks }: Call): boolean {
+  return kind === 'acquire-many' && locks.some((other) => isBefore(name, other.name));
+}
+
+function isBefore(name: string, other: string): boolean {
+  return Buffer.compare(Buffer.from(name), Buffer.from(other)) < 0;
+}
+
+function ends({ kind, outcome, answer }: Call): boolean {
+  return kind === 'release' && outcome === 'answered' && answer?.reason !== 'stale_token';
+}
