@@ -20,4 +20,4 @@ USER node
 EXPOSE 8001
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8001}/health`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "--enable-source-maps", "dist/apps/sync-node/main.js"]
+CMD ["node", "--enable-source-maps", "--import", "./dist/apps/sync-node/signals.js", "dist/apps/sync-node/main.js"]

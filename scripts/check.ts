@@ -30,7 +30,7 @@ const statics: readonly Step[] = [
 
 const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
 await check(build);
-await inParallel(statics, check);
+await Promise.all([inParallel(statics, check), programs()]);
 await redis();
 await tests();
 const skipped = tally.skipped > 0 ? `, ${tally.skipped} skipped` : '';
@@ -59,6 +59,18 @@ async function redis(): Promise<void> {
     report(`redis (${argv0} ${version})`, true, started);
   } catch (error) {
     report('redis', false, started, error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Gets the programs that tests try the system with; where one cannot be had, its tests say so and are skipped. */
+async function programs(): Promise<void> {
+  const started = performance.now();
+  const helper = new URL('../test/tools/debian.program.ts', import.meta.url).href;
+  const { findProgram } = (await import(helper)) as typeof import('../test/tools/debian.program.js');
+  for (const name of ['haproxy', 'prometheus'] as const) {
+    const found = await findProgram(name);
+    if ('why' in found) console.log(`       ${found.why}: its tests are skipped`);
+    else report(name, true, started);
   }
 }
 

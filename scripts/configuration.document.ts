@@ -14,6 +14,8 @@ A node is configured by environment variables. Names end in their unit. A variab
 unknown one is left alone, and a node does not start with a wrong one: it says which, what it must be and what it was.
 What can be done to a running node without a new start is in [SECURITY.md](SECURITY.md): its tokens.
 
+[.env.example](../.env.example) has the same for \`docker compose\`, to be copied to \`.env\`.
+
 All nodes of one cluster share \`REDIS_URL\` and \`REDIS_KEY_PREFIX\`; give each a \`NODE_ID\` of its own. Bounds are per node
 unless they say otherwise.
 

@@ -159,7 +159,11 @@ export class LocalCluster {
       child.on('line', say);
       return {
         exited: child.exited,
-        stop: () => child.stop(graceMs),
+        stop: () => {
+          // All nodes stop, so none waits until a balancer has taken it out.
+          child.kill('SIGINT');
+          return child.stop(graceMs);
+        },
         kill: (signal: NodeJS.Signals) => {
           child.kill(signal);
         },

@@ -5,6 +5,7 @@ import { InvalidSettings, SETTINGS, VERSION, type Settings } from '#lib/config';
 import { setUpHttp } from '#lib/http';
 import { AppModule } from './app.module.js';
 import { shutDown } from './shutdown.js';
+import { onStopSignal } from './signals.js';
 import { SilentConnections } from './silent.connections.js';
 
 async function start(): Promise<void> {
@@ -19,20 +20,21 @@ async function start(): Promise<void> {
   setUpHttp(app, settings);
   const silent = new SilentConnections(app.getHttpServer());
 
+  const hurry = new AbortController();
   let stopping = false;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (stopping) return;
-      stopping = true;
-      shutDown(app, silent).then(
-        () => process.exit(0),
-        (error: unknown) => {
-          logger.error(error);
-          process.exit(1);
-        },
-      );
-    });
-  }
+  onStopSignal((signal) => {
+    // Who presses Ctrl-C, or asks twice, has no balancer to wait for.
+    if (signal === 'SIGINT' || stopping) hurry.abort();
+    if (stopping) return;
+    stopping = true;
+    shutDown(app, silent, hurry.signal).then(
+      () => process.exit(0),
+      (error: unknown) => {
+        logger.error(error);
+        process.exit(1);
+      },
+    );
+  });
 
   await app.listen(settings.PORT, settings.HOST);
   logger.log(`node ${settings.NODE_ID} (version ${VERSION}) listens on ${settings.HOST}:${settings.PORT}`);

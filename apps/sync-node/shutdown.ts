@@ -11,12 +11,25 @@ import type { SilentConnections } from './silent.connections.js';
 /** Long enough for a first request that is under way on a new connection. */
 const SILENT_MS = 500;
 
-/** How a node stops, step by step. Nothing else in the project decides about this order. */
-export async function shutDown(app: NestExpressApplication, silent: SilentConnections): Promise<void> {
+/**
+ * How a node stops, step by step. Nothing else in the project decides about this order.
+ * @param hurry aborted where nobody is given notice: the stop begins at once, or goes on at once
+ */
+export async function shutDown(
+  app: NestExpressApplication,
+  silent: SilentConnections,
+  hurry: AbortSignal,
+): Promise<void> {
   const logger = new Logger('Shutdown');
   const settings = app.get<Settings>(SETTINGS);
-  logger.log('stopping: no longer ready, waiters are let go');
-  app.get(Draining).begin();
+  const draining = app.get(Draining);
+  if (settings.SHUTDOWN_NOTICE_MS > 0 && !hurry.aborted) {
+    logger.log(`no longer ready; serves for ${settings.SHUTDOWN_NOTICE_MS} ms more, until balancers have seen it`);
+    draining.announce();
+    await pause(settings.SHUTDOWN_NOTICE_MS, undefined, { signal: hurry }).catch(() => undefined);
+  }
+  logger.log('stopping: waiters are let go');
+  draining.begin();
 
   await finishRequests(app.getHttpServer(), silent, settings.SHUTDOWN_GRACE_MS);
 

@@ -135,12 +135,21 @@ export const settingsTable = {
     default: 0,
     desc: 'How many proxies in front add to X-Forwarded-For, for the address of a caller; 0: the header is not believed.',
   }),
+  SHUTDOWN_NOTICE_MS: integer(
+    0,
+    600_000,
+  )({
+    default: 3000,
+    desc:
+      'How long after SIGTERM a node says that it is not ready and serves as before, so that balancers take it out first; ' +
+      'at least as long as they need for that. SIGINT, or a second signal, ends it.',
+  }),
   SHUTDOWN_GRACE_MS: integer(
     0,
     600_000,
   )({
     default: 10_000,
-    desc: 'How long requests in flight may take to end after SIGTERM.',
+    desc: 'How long requests in flight may take to end after that.',
   }),
   CACHE_MAX_BYTES: positive({
     default: 128 * 1024 * 1024,

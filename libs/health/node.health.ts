@@ -25,7 +25,7 @@ export class NodeHealth {
 
   isReady(): boolean {
     return (
-      this.#hasStarted() && this.membership.usable && this.membership.leaseStands() && !this.draining.signal.aborted
+      this.#hasStarted() && this.membership.usable && this.membership.leaseStands() && !this.draining.announced.aborted
     );
   }
 
@@ -62,7 +62,7 @@ export class NodeHealth {
 
   serving(): HealthIndicatorResult {
     const check = this.indicators.check('serving');
-    return this.draining.signal.aborted ? check.down('this node is stopping') : check.up();
+    return this.draining.announced.aborted ? check.down('this node is stopping') : check.up();
   }
 
   startup(): HealthIndicatorResult {

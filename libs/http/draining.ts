@@ -1,18 +1,29 @@
 import { Injectable } from '@nestjs/common';
 import { Problem } from './problem.js';
 
-/** Tells whoever waits that this node is about to stop. */
+/** Tells everything in this node that it is about to stop: first that it will, then that it does. */
 @Injectable()
 export class Draining {
-  readonly #controller = new AbortController();
+  readonly #announced = new AbortController();
+  readonly #begun = new AbortController();
+
+  /** Aborted once, when the stop is announced: balancers are to send nothing more, and everything is still served. */
+  get announced(): AbortSignal {
+    return this.#announced.signal;
+  }
 
   /** Aborted once, when the node begins to stop: waiters are let go with {@link NodeDraining}. */
   get signal(): AbortSignal {
-    return this.#controller.signal;
+    return this.#begun.signal;
+  }
+
+  announce(): void {
+    this.#announced.abort();
   }
 
   begin(): void {
-    this.#controller.abort();
+    this.announce();
+    this.#begun.abort();
   }
 }
 

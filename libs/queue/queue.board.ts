@@ -1,5 +1,4 @@
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
-import { ExpressAdapter } from '@bull-board/express';
 import type { BullBoardInstance, BullBoardModuleOptions } from '@bull-board/nestjs';
 import { Inject, Injectable } from '@nestjs/common';
 import { Queue, QueueKeys as BullmqKeys, RedisConnection as BullmqConnection, RedisQueueBackend } from 'bullmq';
@@ -7,6 +6,7 @@ import type { NextFunction, Request, Response } from 'express';
 import { SETTINGS, type Settings } from '#lib/config';
 import { Problem } from '#lib/http';
 import { RedisConnections, RedisUnavailable } from '#lib/redis';
+import { BoardAdapter } from './board.adapter.js';
 import { QueueAdminService } from './queue.admin.service.js';
 import { QueueStore } from './queue.store.js';
 
@@ -35,7 +35,7 @@ export class QueueBoard {
   options(): BullBoardModuleOptions {
     return {
       route: BOARD_ROUTE,
-      adapter: ExpressAdapter,
+      adapter: BoardAdapter,
       boardOptions: { uiConfig: { boardTitle: 'Queues', hideRedisDetails: true } },
       middleware: (request: Request, _response: Response, next: NextFunction) => {
         this.#prepare(request).then(() => {

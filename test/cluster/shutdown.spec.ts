@@ -62,6 +62,51 @@ it('a node with nobody but regular clients does not wait for its grace', async (
   expect(performance.now() - started).toBeLessThan(10_000);
 });
 
+describe('a node that gives notice', () => {
+  const env = { SHUTDOWN_NOTICE_MS: '60000' };
+  const stopping = (node: TestNode) =>
+    eventually(async () => (await node.get('/health')).status === 503, { what: 'the node to say that it goes' });
+
+  it('is not ready and serves as before, each answer the last on its connection', async () => {
+    await using cluster = await startCluster({ nodes: 2, env });
+    const [node, other] = [cluster.node(1), cluster.node(2)];
+    const poll = node.post('/queue/pop', { queue: 'late', waitMs: 30_000 });
+    const kept = await open(node, get('/health'));
+    await eventually(() => kept.text().includes('"ok"'), { what: 'an answer on a connection that is kept' });
+    expect(kept.text()).toMatch(/\r\nConnection: keep-alive\r\n/);
+
+    const ended = node.kill('SIGTERM');
+    await stopping(node);
+    expect((await node.get('/health/ready')).body).toMatchObject({
+      status: 'error',
+      error: { serving: { status: 'down' } },
+    });
+    expect((await node.get('/health/live')).status).toBe(200);
+    // Who has not heard of it yet is served, on a connection of before and on new ones, waits included.
+    kept.send(post('/lock/acquire', { name: 'late', mode: 'exclusive', owner: 'late' }));
+    await kept.closed;
+    expect(kept.text()).toMatch(/"status":"ok"[^]*\r\nConnection: close\r\n[^]*"ok":true,"token"/);
+    const second = node.post('/queue/pop', { queue: 'late', waitMs: 30_000 });
+    await other.post('/queue/push-many', { queue: 'late', messages: [{ payload: 1 }, { payload: 2 }] });
+    const answers = await Promise.all([poll, second]);
+    expect(answers.map(({ body }) => body['item']).sort()).toEqual([1, 2]);
+    for (const { headers } of answers) expect(headers.get('connection')).toBe('close');
+
+    // Asked once more, it waits no longer.
+    const hurried = performance.now();
+    await Promise.all([ended, node.kill('SIGTERM')]);
+    expect(performance.now() - hurried).toBeLessThan(10_000);
+    expect(await node.exited).toEqual({ code: 0, signal: null });
+  });
+
+  it('gives none to who presses Ctrl-C', async () => {
+    await using redis = await startRedis();
+    await using node = await startNode({ redisUrl: redis.url, nodeId: 'node1', env });
+    await node.kill('SIGINT');
+    expect(await node.exited).toEqual({ code: 0, signal: null });
+  });
+});
+
 /** Long after what these tests wait for, so that a stop that waits for the grace is seen. */
 const SHUTDOWN_GRACE_MS = '25000';
 
@@ -76,7 +121,10 @@ describe('a node that is told to stop', () => {
   it('does so where Redis was never there', async () => {
     await using node = await TestNode.create({ redisUrl: 'redis://127.0.0.1:1', nodeId: 'node1' });
     await node.launch();
-    await eventually(async () => (await node.get('/health/live')).status === 200, { what: 'the node to listen' });
+    await eventually(async () => (await node.get('/health/live')).status === 200, {
+      what: 'the node to listen',
+      timeoutMs: 15_000,
+    });
     expect(await node.stop()).toEqual({ code: 0, signal: null });
   });
 
@@ -94,6 +142,7 @@ describe('a node that is told to stop', () => {
 
 interface Connection {
   text(): string;
+  send(text: string): void;
   readonly closed: Promise<unknown>;
 }
 
@@ -105,7 +154,13 @@ async function open(node: TestNode, sent: string): Promise<Connection> {
   const closed = once(socket, 'close');
   await once(socket, 'connect');
   socket.write(sent);
-  return { text: () => received, closed };
+  return {
+    text: () => received,
+    send: (text) => {
+      socket.write(text);
+    },
+    closed,
+  };
 }
 
 function get(path: string): string {

@@ -50,6 +50,7 @@ export class TestNode {
       REDIS_URL: redisUrl,
       LOG_PRETTY: 'false',
       EMPTY_REDIS_IS_NEW: 'true',
+      SHUTDOWN_NOTICE_MS: '0',
       ...env,
     });
   }

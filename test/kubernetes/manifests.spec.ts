@@ -69,11 +69,16 @@ describe.each(sets)('$name', ({ manifests }) => {
   it('gives a node the time that it takes to stop', ({ skip }) => {
     const objects = rendered(skip);
     const { pod, container } = podOf(named(objects, 'StatefulSet', 'sync-node') as IStatefulSet);
+    // What is only written down gets its settings from the kustomization.
     const config = all(objects, 'ConfigMap')[0] as IConfigMap | undefined;
-    const graceMs = readSettings({ SHUTDOWN_GRACE_MS: config?.data?.['SHUTDOWN_GRACE_MS'] }).SHUTDOWN_GRACE_MS;
-    const preStop = container.lifecycle?.preStop?.exec?.command ?? [];
-    expect(preStop[0]).toBe('sleep');
-    expect(pod.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(Number(preStop[1]) + graceMs / 1000 + 5);
+    const settings = readSettings(config?.data ?? {});
+    // The node itself serves on until balancers have heard of it.
+    expect(container.lifecycle).toBeUndefined();
+    const { periodSeconds = 10, failureThreshold = 3 } = container.readinessProbe ?? {};
+    if (config) expect(settings.SHUTDOWN_NOTICE_MS).toBeGreaterThan(periodSeconds * failureThreshold * 1000);
+    const { SHUTDOWN_NOTICE_MS, SHUTDOWN_GRACE_MS, REDIS_TIMEOUT_MS } = settings;
+    const stopMs = SHUTDOWN_NOTICE_MS + SHUTDOWN_GRACE_MS + 2 * REDIS_TIMEOUT_MS;
+    expect(pod.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(stopMs / 1000 + 5);
   });
 
   it('names every node by its pod, and reaches each from outside by a port of its own', ({ skip }) => {

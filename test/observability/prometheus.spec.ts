@@ -4,7 +4,8 @@ import { expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { Child } from '#lib/process';
 import { eventually, get, makeDirectory, reservePorts, startCluster } from '../cluster/index.js';
-import { hasPromtool } from './promtool.js';
+import { dashboardQueries, namesIn } from './promql.js';
+import { findProgram } from '../tools/debian.program.js';
 
 const observability = new URL('../../observability/', import.meta.url);
 
@@ -25,8 +26,12 @@ interface Scrape {
   static_configs: { targets: string[] }[];
 }
 
-it('a real Prometheus scrapes three nodes and evaluates every alert', async ({ skip }) => {
-  if (!(await hasPromtool())) skip('Prometheus is not installed');
+const program = await findProgram('prometheus');
+
+it('a real Prometheus scrapes three nodes, evaluates every alert and answers what the dashboard asks', async ({
+  skip,
+}) => {
+  if ('why' in program) return skip(program.why);
   await using cluster = await startCluster();
   const directory = makeDirectory();
   const configuration = parse(readFileSync(new URL('prometheus.yml', observability), 'utf8')) as {
@@ -40,7 +45,8 @@ it('a real Prometheus scrapes three nodes and evaluates every alert', async ({ s
 
   const port = await reservePorts(1);
   const prometheus = await Child.start({
-    file: 'prometheus',
+    file: program.file,
+    env: program.env,
     args: [
       `--config.file=${join(directory, 'prometheus.yml')}`,
       `--storage.tsdb.path=${join(directory, 'data')}`,
@@ -64,6 +70,18 @@ it('a real Prometheus scrapes three nodes and evaluates every alert', async ({ s
     expect(rules.filter(({ health }) => health !== 'ok')).toEqual([]);
     // A cluster that is well gives no cause for alarm.
     expect(rules.filter(({ state }) => state === 'firing').map(({ name }) => name)).toEqual([]);
+
+    const names = (await ask('label/__name__/values')).data as unknown as string[];
+    const metadata = (await ask('metadata')).data as Record<string, unknown>;
+    for (const { title, expr } of dashboardQueries()) {
+      const answer = await ask(`query?query=${encodeURIComponent(expr)}`);
+      expect(answer, title).toMatchObject({ status: 'success' });
+      // What has labels has no series before its first event, but the node tells of it.
+      for (const name of namesIn(expr).metrics) {
+        const told = names.includes(name) || Object.hasOwn(metadata, name.replace(/_(bucket|count|sum)$/, ''));
+        expect(told, `${title}: ${name}`).toBe(true);
+      }
+    }
   } finally {
     await prometheus.stop(5000);
   }

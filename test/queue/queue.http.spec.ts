@@ -256,7 +256,17 @@ describe('queues over HTTP', () => {
     const queue = '!board';
     await post(1, '/queue/push', { queue, payload: { shown: true } });
     const board = '/admin/queues';
-    expect((await cluster.node(1).get(board)).text).toContain('<title>Queues</title>');
+    const page = await cluster.node(1).get(board);
+    expect(page.text).toContain('<title>Queues</title>');
+    // Nothing of it comes from elsewhere, and it tells no more of what it is made of than any answer.
+    expect(page.text).not.toMatch(/(href|src)="https?:/);
+    const [, style = ''] = /href="(static\/css\/[^"]+)"/.exec(page.text) ?? [];
+    for (const path of [board, `${board}/api/queues`, `${board}/${style}`]) {
+      const { status, headers } = await cluster.node(1).get(path);
+      expect(status, path).toBe(200);
+      expect(headers.get('cache-control'), path).toBe('no-store');
+      for (const name of ['x-powered-by', 'etag', 'last-modified']) expect(headers.get(name), path).toBeNull();
+    }
     const shown = await eventually(
       async () => {
         const { queues } = (await cluster.node(1).get(`${board}/api/queues`)).body as unknown as {
