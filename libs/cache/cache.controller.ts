@@ -3,7 +3,7 @@ import type { Response } from 'express';
 import { decodeCursor, encodeCursor } from '#lib/http';
 import { Membership } from '#lib/membership';
 import { DeleteDto, IncrementDto, LinesQuery, ReadManyDto, ReadQuery, WriteDto } from './cache.dto.js';
-import type { Reading } from './cache.reader.js';
+import type { Reading } from './reading.js';
 import { CacheService } from './cache.service.js';
 
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
