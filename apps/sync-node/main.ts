@@ -1,3 +1,4 @@
+import './source.maps.js';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Logger } from 'nestjs-pino';
@@ -7,6 +8,7 @@ import { AppModule } from './app.module.js';
 import { shutDown } from './shutdown.js';
 import { onStopSignal } from './signals.js';
 import { SilentConnections } from './silent.connections.js';
+import { releaseStartMemory } from './start.memory.js';
 
 async function start(): Promise<void> {
   const app = await NestFactory.create<NestExpressApplication>(AppModule, {
@@ -36,6 +38,8 @@ async function start(): Promise<void> {
     );
   });
 
+  await app.init();
+  releaseStartMemory();
   await app.listen(settings.PORT, settings.HOST);
   logger.log(`node ${settings.NODE_ID} (version ${VERSION}) listens on ${settings.HOST}:${settings.PORT}`);
 }

@@ -4,8 +4,8 @@ import { decodeCursor, encodeCursor, SetsHeaders, type JsonText } from '#lib/htt
 import { Membership } from '#lib/membership';
 import type { LinesPage, ReadAnswer, ReadManyAnswer } from './cache.answers.js';
 import { DeleteDto, IncrementDto, LinesQuery, ReadManyDto, ReadQuery, WriteDto } from './cache.dto.js';
-import type { Reading } from './cache.reader.js';
 import { CacheService, type Deleted, type Incremented, type LineView, type Written } from './cache.service.js';
+import type { Reading } from './reading.js';
 
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 const NOT_FOUND = '{"ok":false,"reason":"not_found","value":null}';

@@ -5,10 +5,6 @@ export type CopyState = LineState | 'I';
 
 /** What the cache of this node tells whoever counts or logs. Nothing in them names a line. */
 export interface CacheEvents {
-  /** A read was answered from memory. */
-  hit: [];
-  /** A read asked the directory, or shared the answer of one that did. */
-  miss: [];
   /** A write ended. `round`: others had to let go of the line first. */
   written: [kind: Change['kind'], code: OutcomeCode, round: boolean, durationMs: number];
   /** Copies of this node changed their state. */

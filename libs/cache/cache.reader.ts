@@ -3,31 +3,14 @@ import { Membership } from '#lib/membership';
 import { RedisUnavailable } from '#lib/redis';
 import { CacheWriter } from './cache.writer.js';
 import { Directory } from './directory.client.js';
-import type { FillAnswer, LineState } from './line.types.js';
+import type { FillAnswer } from './line.types.js';
 import { LocalLines } from './local.lines.js';
-import { fillAnswered, fillEnded, joinableFill, startFill, type Copy } from './node.protocol.js';
+import { fillAnswered, fillEnded, joinableFill, startFill } from './node.protocol.js';
+import { Reading } from './reading.js';
 import { ServerHold } from './server.hold.js';
 
 /** How often a read follows a value that ends and is written again while it looks. */
 const ATTEMPTS = 20;
-
-/** What a read found. */
-export class Reading {
-  constructor(
-    /** Answered from this node's memory, without a round trip. */
-    readonly hit: boolean,
-    /** The line's state in the whole system as this read found it. */
-    readonly state: LineState,
-    readonly version: number,
-    /** The value as JSON text. */
-    readonly json: string,
-  ) {}
-
-  /** The value, made anew each time: what a caller does to it is seen by nobody else. */
-  get value(): unknown {
-    return JSON.parse(this.json) as unknown;
-  }
-}
 
 /** Reads: from memory where a copy may be used, else from the directory, which then knows of the copy. */
 @Injectable()
@@ -44,19 +27,21 @@ export class CacheReader {
 
   /** The answer from memory, if there is one. */
   fromMemory(name: string): Reading | undefined {
-    const copy = this.lines.hit(name);
-    return copy && this.#hit(copy);
+    return this.lines.hit(name);
   }
 
   /**
    * @returns undefined where the line is absent
    * @throws RedisUnavailable
    */
-  async read(name: string): Promise<Reading | undefined> {
-    const copy = this.lines.hit(name);
-    if (copy) return this.#hit(copy);
+  read(name: string): Promise<Reading | undefined> {
+    const hit = this.lines.hit(name);
+    return hit ? Promise.resolve(hit) : this.#ask(name);
+  }
+
+  async #ask(name: string): Promise<Reading | undefined> {
     if (this.hold.active) await this.hold.passed();
-    this.lines.events.emit('miss');
+    this.lines.reads.miss += 1;
     const underWay = this.#joinable(name);
     const joined = underWay && (await this.#share(underWay));
     if (joined) return joined;
@@ -73,11 +58,6 @@ export class CacheReader {
       if (outcome.code === 'ok') return undefined;
     }
     throw new RedisUnavailable('the line changes too fast to be read', false);
-  }
-
-  #hit(copy: Copy): Reading {
-    this.lines.events.emit('hit');
-    return new Reading(true, copy.state, copy.version, copy.json);
   }
 
   /** The fill under way whose answer a read that misses now may share. */

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { Membership } from '#lib/membership';
 import { AnswerTooLarge, TooManyFences } from './cache.errors.js';
-import { CacheReader, type Reading } from './cache.reader.js';
+import { CacheReader } from './cache.reader.js';
 import { CacheWriter } from './cache.writer.js';
 import { Directory } from './directory.client.js';
 import type { Change, Fence, LineState, Outcome } from './line.types.js';
 import { LocalLines } from './local.lines.js';
+import type { Reading } from './reading.js';
 import { ServerHold } from './server.hold.js';
 
 /** Lines that one call reads side by side. */
@@ -84,6 +85,11 @@ export class CacheService {
     return this.lines.events;
   }
 
+  /** How many reads were answered from memory since the start, and how many were not. */
+  get reads(): Readonly<Record<'hit' | 'miss', number>> {
+    return this.lines.reads;
+  }
+
   /** How many lines this node has a copy of. */
   get lineCount(): number {
     return this.lines.count;
@@ -105,8 +111,8 @@ export class CacheService {
   }
 
   /** @returns undefined where there is no such line */
-  async read(key: string): Promise<Reading | undefined> {
-    return await this.reader.read(key);
+  read(key: string): Promise<Reading | undefined> {
+    return this.reader.read(key);
   }
 
   /**

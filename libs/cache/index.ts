@@ -1,7 +1,7 @@
 export type { CacheEvents, CopyState } from './cache.events.js';
 export { GRACE_OVER } from './cache.keys.js';
 export { CacheModule } from './cache.module.js';
-export { Reading } from './cache.reader.js';
+export { Reading } from './reading.js';
 export {
   CacheService,
   type Deleted,

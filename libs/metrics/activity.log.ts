@@ -17,6 +17,7 @@ const nothing = {
 export class ActivityLog implements OnModuleInit, OnModuleDestroy {
   readonly #logger = new Logger('Activity');
   readonly #counts = { ...nothing };
+  readonly #followed = new Map<keyof typeof nothing, () => number>();
   #changed = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -35,10 +36,16 @@ export class ActivityLog implements OnModuleInit, OnModuleDestroy {
 
   count(what: keyof typeof nothing, by = 1): void {
     this.#counts[what] += by;
-    this.#changed = true;
+    this.#changed ||= by > 0;
+  }
+
+  /** Takes the count from elsewhere when it is told. */
+  follow(what: keyof typeof nothing, total: () => number): void {
+    this.#followed.set(what, total);
   }
 
   #tell(): void {
+    for (const [what, total] of this.#followed) this.count(what, total() - this.#counts[what]);
     if (!this.#changed) return;
     this.#changed = false;
     this.#logger.log({ ...this.#counts, msg: 'activity since start' });

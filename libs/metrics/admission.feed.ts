@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { Credentials, LoadShedder, RateLimiter } from '#lib/http';
-import { whenRead } from './gauges.js';
+import { whenRead } from './when.read.js';
 import { METRICS, type Metrics } from './metrics.table.js';
 
 const REASONS = ['in_flight', 'waiting', 'event_loop', 'rate', 'token', 'scope'];

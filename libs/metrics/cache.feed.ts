@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { CacheService } from '#lib/cache';
 import { ActivityLog } from './activity.log.js';
-import { whenRead } from './gauges.js';
+import { countedElsewhere, whenRead } from './when.read.js';
 import { METRICS, type Metrics } from './metrics.table.js';
 
 /** Feeds the metrics of the cache, and its part of the activity line. */
@@ -15,16 +15,9 @@ export class CacheFeed implements OnModuleInit {
 
   onModuleInit(): void {
     const { metrics, activity, cache } = this;
-    const hits = metrics.cacheReads.labels({ result: 'hit' });
-    const misses = metrics.cacheReads.labels({ result: 'miss' });
-    cache.events.on('hit', () => {
-      hits.inc();
-      activity.count('cacheHits');
-    });
-    cache.events.on('miss', () => {
-      misses.inc();
-      activity.count('cacheMisses');
-    });
+    countedElsewhere(metrics.cacheReads, 'result', () => cache.reads);
+    activity.follow('cacheHits', () => cache.reads.hit);
+    activity.follow('cacheMisses', () => cache.reads.miss);
     cache.events.on('written', (kind, outcome, round, durationMs) => {
       metrics.cacheWrites.observe({ kind, outcome, round: String(round) }, durationMs / 1000);
       activity.count('cacheWrites');

@@ -2,7 +2,7 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { SETTINGS, VERSION, type Settings } from '#lib/config';
 import { Membership } from '#lib/membership';
 import { RedisConnections, type RedisConnection } from '#lib/redis';
-import { whenRead } from './gauges.js';
+import { whenRead } from './when.read.js';
 import { METRICS, type Metrics } from './metrics.table.js';
 
 /** Feeds the metrics of what the services stand on: Redis and the membership. */

@@ -1,14 +1,15 @@
 import { performance } from 'node:perf_hooks';
-import { Inject, Injectable, type NestMiddleware } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { NextFunction, Request, Response } from 'express';
 import { METRICS, type Metrics } from './metrics.table.js';
 
 /** Times every request by its route, never by its path: unknown paths share one label. */
 @Injectable()
-export class HttpMetrics implements NestMiddleware {
+export class HttpMetrics {
   constructor(@Inject(METRICS) private readonly metrics: Metrics) {}
 
-  use(request: Request, response: Response, next: NextFunction): void {
+  /** A middleware. */
+  readonly time = (request: Request, response: Response, next: NextFunction): void => {
     const started = performance.now();
     response.once('close', () => {
       const route = (request.route as { path?: unknown } | undefined)?.path;
@@ -22,5 +23,5 @@ export class HttpMetrics implements NestMiddleware {
       );
     });
     next();
-  }
+  };
 }

@@ -1,7 +1,6 @@
 import { Module } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
-import { pino, type LogFn, type Logger } from 'pino';
-import pretty from 'pino-pretty';
+import { pino, type DestinationStream, type LogFn, type Logger } from 'pino';
 import { SETTINGS, type Settings } from '#lib/config';
 
 /** JSON lines with the node's id on standard output, or readable ones on a terminal. */
@@ -9,7 +8,7 @@ import { SETTINGS, type Settings } from '#lib/config';
   imports: [
     LoggerModule.forRootAsync({
       inject: [SETTINGS],
-      useFactory: (settings: Settings) => {
+      useFactory: async (settings: Settings) => {
         const options = {
           level: settings.LOG_LEVEL,
           base: { node: settings.NODE_ID },
@@ -19,17 +18,7 @@ import { SETTINGS, type Settings } from '#lib/config';
         };
         const requestsAreLogged = pino.levels.values[settings.LOG_LEVEL] === pino.levels.values['debug'];
         return {
-          pinoHttp: isPretty(settings)
-            ? [
-                options,
-                pretty({
-                  sync: true,
-                  singleLine: true,
-                  ignore: 'pid,hostname,node,context',
-                  messageFormat: '{if context}{context}: {end}{msg}',
-                }),
-              ]
-            : options,
+          pinoHttp: isPretty(settings) ? [options, await readable()] : options,
           // A logger per request costs more than most requests: they get one only where each is to be logged.
           ...(requestsAreLogged ? {} : { forRoutes: [] }),
         };
@@ -38,6 +27,17 @@ import { SETTINGS, type Settings } from '#lib/config';
   ],
 })
 export class LogModule {}
+
+/** Loaded where people read the log; nodes elsewhere do without. */
+async function readable(): Promise<DestinationStream> {
+  const { default: pretty } = await import('pino-pretty');
+  return pretty({
+    sync: true,
+    singleLine: true,
+    ignore: 'pid,hostname,node,context',
+    messageFormat: '{if context}{context}: {end}{msg}',
+  });
+}
 
 function isPretty({ LOG_PRETTY }: Settings): boolean {
   return LOG_PRETTY === 'auto' ? process.stdout.isTTY : LOG_PRETTY === 'true';

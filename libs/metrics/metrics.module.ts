@@ -1,4 +1,5 @@
-import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
+import { Module, type NestModule } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
 import { register } from 'prom-client';
 import { CacheModule } from '#lib/cache';
@@ -42,12 +43,16 @@ import { QueueFeed } from './queue.feed.js';
   ],
 })
 export class MetricsModule implements NestModule {
-  constructor() {
+  constructor(
+    private readonly host: HttpAdapterHost,
+    private readonly requests: HttpMetrics,
+  ) {
     // Gauges of prom-client that end in `_total`, which is for counters; the series by type beside them say the same.
     for (const what of ['handles', 'requests', 'resources']) register.removeSingleMetric(`nodejs_active_${what}_total`);
   }
 
-  configure(consumer: MiddlewareConsumer): void {
-    consumer.apply(HttpMetrics).forRoutes('{/*path}');
+  /** Past Nest's own way to say "every route", which matches the path of each request against a pattern. */
+  configure(): void {
+    this.host.httpAdapter.use(this.requests.time);
   }
 }

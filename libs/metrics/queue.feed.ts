@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { QueueService } from '#lib/queue';
 import { ActivityLog } from './activity.log.js';
-import { whenRead } from './gauges.js';
+import { whenRead } from './when.read.js';
 import { METRICS, type Metrics } from './metrics.table.js';
 
 /** Feeds the metrics of the queues, and their part of the activity line. */

@@ -1,29 +1,29 @@
-import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
-import type { BullBoardInstance, BullBoardModuleOptions } from '@bull-board/nestjs';
+import type { createBullBoard } from '@bull-board/api';
+import type { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { Inject, Injectable } from '@nestjs/common';
 import { Queue, QueueKeys as BullmqKeys, RedisConnection as BullmqConnection, RedisQueueBackend } from 'bullmq';
-import type { NextFunction, Request, Response } from 'express';
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { SETTINGS, type Settings } from '#lib/config';
 import { Problem } from '#lib/http';
 import { RedisConnections, RedisUnavailable } from '#lib/redis';
-import { BoardAdapter } from './board.adapter.js';
 import { QueueAdminService } from './queue.admin.service.js';
 import { QueueStore } from './queue.store.js';
 
-const BOARD_ROUTE = '/admin/queues';
+export const BOARD_ROUTE = '/admin/queues';
 /** The board asks anew every few seconds; its queues are looked up at most this often. */
 const REFRESH_MS = 5000;
 
 /**
  * The queues that bull-board shows: the first QUEUE_BOARD_MAX by name, since it asks some 15 commands for each. They
- * share the node's connection. Read-only, as its actions would go past bounds and receipts.
+ * share the node's connection. Read-only, as its actions would go past bounds and receipts. Loaded when somebody first
+ * looks at it: most nodes never need its memory.
  */
 @Injectable()
 export class QueueBoard {
   readonly #shown = new Map<string, BullMQAdapter>();
+  #loaded: Promise<Board> | undefined;
   #connection: BullmqConnection | undefined;
   #refreshedAt = -Infinity;
-  #board: BullBoardInstance | undefined;
 
   constructor(
     @Inject(SETTINGS) private readonly settings: Settings,
@@ -32,49 +32,42 @@ export class QueueBoard {
     private readonly admin: QueueAdminService,
   ) {}
 
-  options(): BullBoardModuleOptions {
-    return {
-      route: BOARD_ROUTE,
-      adapter: BoardAdapter,
-      boardOptions: { uiConfig: { boardTitle: 'Queues', hideRedisDetails: true } },
-      middleware: (request: Request, _response: Response, next: NextFunction) => {
-        this.#prepare(request).then(() => {
-          next();
-        }, next);
-      },
-    };
-  }
+  /** Answers what is asked below {@link BOARD_ROUTE}. */
+  readonly serve = (request: Request, response: Response, next: NextFunction): void => {
+    this.#prepare(request).then(({ pages }) => {
+      pages(request, response, next);
+    }, next);
+  };
 
-  use(board: BullBoardInstance): void {
-    this.#board = board;
-  }
-
-  async #prepare({ method }: Request): Promise<void> {
+  async #prepare({ method }: Request): Promise<Board> {
     if (method !== 'GET' && method !== 'HEAD') {
       throw new Problem(405, 'The board is read-only', { headers: { Allow: 'GET, HEAD' } });
     }
     if (!this.redis.commands.server) throw new RedisUnavailable('Redis cannot be reached', false);
-    if (performance.now() - this.#refreshedAt < REFRESH_MS) return;
+    const board = await (this.#loaded ??= loadBoard());
+    if (performance.now() - this.#refreshedAt < REFRESH_MS) return board;
     const { queues } = await this.admin.list({ limit: this.settings.QUEUE_BOARD_MAX });
     this.#refreshedAt = performance.now();
     const names = new Set(queues.map(({ queue }) => queue));
     for (const name of this.#shown.keys()) if (!names.has(name)) this.#shown.delete(name);
-    for (const name of names) if (!this.#shown.has(name)) this.#shown.set(name, await this.#adapter(name));
-    this.#board?.replaceQueues([...this.#shown.values()]);
+    for (const name of names) {
+      if (!this.#shown.has(name)) this.#shown.set(name, new board.Adapter(await this.#queue(name), options(name)));
+    }
+    board.bullBoard.replaceQueues([...this.#shown.values()]);
+    return board;
   }
 
-  async #adapter(name: string): Promise<BullMQAdapter> {
+  async #queue(name: string): Promise<Queue> {
     const connection = await this.#shared();
     const { bullmqName, bullmqPrefix } = this.store.keysOf(name);
     const keys = new BullmqKeys(bullmqPrefix);
     const options = { connection: this.redis.commands.redis, prefix: bullmqPrefix, skipMetasUpdate: true };
     const toKey = (type: string) => keys.toKey(bullmqName, type);
-    const queue = new Queue<unknown, unknown, string, unknown, unknown, string, RedisQueueBackend>(
+    return new Queue<unknown, unknown, string, unknown, unknown, string, RedisQueueBackend>(
       bullmqName,
       options,
       () => new RedisQueueBackend(connection, bullmqName, keys.getKeys(bullmqName), toKey, options, undefined, false),
     );
-    return new BullMQAdapter(queue, { readOnlyMode: true, displayName: name });
   }
 
   /** BullMQ's view of the connection that is there, for all of the board's queues. */
@@ -88,4 +81,27 @@ export class QueueBoard {
     await this.#connection.client;
     return this.#connection;
   }
+}
+
+/** bull-board itself. */
+interface Board {
+  readonly bullBoard: ReturnType<typeof createBullBoard>;
+  readonly Adapter: typeof BullMQAdapter;
+  readonly pages: RequestHandler;
+}
+
+async function loadBoard(): Promise<Board> {
+  const [api, adapter, pages] = await Promise.all([
+    import('@bull-board/api'),
+    import('@bull-board/api/bullMQAdapter'),
+    import('./board.adapter.js'),
+  ]);
+  const serverAdapter = new pages.BoardAdapter().setBasePath(BOARD_ROUTE);
+  const uiConfig = { boardTitle: 'Queues', hideRedisDetails: true };
+  const bullBoard = api.createBullBoard({ queues: [], serverAdapter, options: { uiConfig } });
+  return { bullBoard, Adapter: adapter.BullMQAdapter, pages: serverAdapter.getRouter() as RequestHandler };
+}
+
+function options(displayName: string) {
+  return { readOnlyMode: true, displayName };
 }

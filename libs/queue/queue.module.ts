@@ -1,13 +1,12 @@
-import { BullBoardModule, InjectBullBoard, type BullBoardInstance } from '@bull-board/nestjs';
 import { BullModule } from '@nestjs/bullmq';
-import { Module } from '@nestjs/common';
+import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import { SETTINGS, type Settings } from '#lib/config';
 import { HttpModule } from '#lib/http';
 import { MembershipModule } from '#lib/membership';
 import { RedisModule } from '#lib/redis';
 import { QueueAdminController } from './queue.admin.controller.js';
 import { QueueAdminService } from './queue.admin.service.js';
-import { QueueBoard } from './queue.board.js';
+import { BOARD_ROUTE, QueueBoard } from './queue.board.js';
 import { QueueController } from './queue.controller.js';
 import { QueueService } from './queue.service.js';
 import { QueueStore } from './queue.store.js';
@@ -31,6 +30,7 @@ const internalQueue = BullModule.registerQueueAsync({
   inject: [SETTINGS],
 });
 
+/** Queues that are pulled from over HTTP, on BullMQ; and a board to look at them. */
 @Module({
   imports: [RedisModule, MembershipModule, HttpModule, internalQueue],
   controllers: [QueueController, QueueAdminController, ScheduleController],
@@ -43,24 +43,12 @@ const internalQueue = BullModule.registerQueueAsync({
     ScheduleService,
     ScheduleProcessor,
   ],
-  exports: [QueueService, QueueAdminService, ScheduleService, QueueBoard],
+  exports: [QueueService, QueueAdminService, ScheduleService],
 })
-class QueueServicesModule {}
+export class QueueModule implements NestModule {
+  constructor(private readonly board: QueueBoard) {}
 
-/** Queues that are pulled from over HTTP, on BullMQ; and a board to look at them. */
-@Module({
-  imports: [
-    QueueServicesModule,
-    BullBoardModule.forRootAsync({
-      imports: [QueueServicesModule],
-      useFactory: (board: QueueBoard) => board.options(),
-      inject: [QueueBoard],
-    }),
-  ],
-  exports: [QueueServicesModule],
-})
-export class QueueModule {
-  constructor(queueBoard: QueueBoard, @InjectBullBoard() board: BullBoardInstance) {
-    queueBoard.use(board);
+  configure(consumer: MiddlewareConsumer): void {
+    consumer.apply(this.board.serve).forRoutes(BOARD_ROUTE);
   }
 }

@@ -1,5 +1,9 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { eventually, get, reservePorts, startCluster, startNode, startRedis, TestNode } from './index.js';
+
+/** What a node keeps of its start; some 165 where it would not give back what loading took. */
+const IDLE_NODE_MB = 140;
 
 describe('waiting', () => {
   it('ends when the condition holds, with what was found', async () => {
@@ -17,6 +21,12 @@ describe('waiting', () => {
   });
 });
 
+/** Resident memory in MB; 0 where the system does not tell. */
+function memoryOf(pid: number): number {
+  const status = `/proc/${pid}/status`;
+  return existsSync(status) ? Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(status, 'utf8'))?.[1]) / 1000 : 0;
+}
+
 it('ports are given out once, and in a row where several are asked for', async () => {
   const ports = await Promise.all([1, 3, 1, 1].map(reservePorts));
   const [first = 0] = ports;
@@ -28,6 +38,7 @@ describe('a cluster of processes', () => {
     const cluster = await startCluster({ nodes: 3 });
     for (const [index, node] of cluster.nodes.entries()) {
       expect((await node.get('/health')).body).toEqual({ status: 'ok', node: `node${index + 1}` });
+      expect(memoryOf(node.pid), 'MB').toBeLessThan(IDLE_NODE_MB);
     }
     await cluster.stop();
     expect(cluster.nodes.map((node) => node.running)).toEqual([false, false, false]);

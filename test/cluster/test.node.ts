@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { findPackageJSON } from 'node:module';
+import { dirname, join } from 'node:path';
 import { Child, type Exit } from '#lib/process';
 import { endWithParent } from './end-with-parent.js';
 import { eventually } from './eventually.js';
 import { get, post, request, type Answer, type Json, type RequestOptions } from './http.client.js';
 import { reservePorts } from './ports.js';
 
-const MAIN = fileURLToPath(new URL('../../dist/apps/sync-node/main.js', import.meta.url));
+const MAIN = join(dirname(findPackageJSON(import.meta.url) ?? ''), 'dist/apps/sync-node/main.js');
 const READY_MS = 15_000;
 const STOP_MS = 20_000;
 const MAX_LOG_LINES = 10_000;

@@ -1,0 +1,45 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { WrongAnswer, type Sample, type Session } from '../bench.js';
+
+/** What a program that measures in its own process is asked, and what it says. */
+export interface Order {
+  readonly forMs: number;
+}
+export type Report = 'ready' | { readonly sample: Sample } | { readonly failed: string };
+
+/** A program of this folder as a process of its own, which ends with this one. */
+export async function startProgram(
+  name: string,
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<ChildProcess> {
+  const child = fork(new URL(`./${name}.js`, import.meta.url), args, {
+    env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...env },
+  });
+  const [said] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as [unknown];
+  if (said !== 'ready') throw new Error(`${name} ${args.join(' ')} did not start`);
+  return child;
+}
+
+export async function stopProgram(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGKILL');
+  await gone;
+}
+
+/** A contender of `in.process.ts`: it measures itself, since nothing between it and its caller may be in the way. */
+export async function startInProcess(contender: string, redisUrl: string, forMs: number): Promise<Session> {
+  const child = await startProgram('in.process', [contender, redisUrl]);
+  return {
+    round: async () => {
+      const heard = Promise.race([once(child, 'message'), once(child, 'exit')]);
+      child.send({ forMs } satisfies Order);
+      const [report] = (await heard) as [Report | number | null];
+      if (typeof report === 'object' && report && 'sample' in report) return report.sample;
+      throw new WrongAnswer(`${contender}: ${JSON.stringify(report)}`);
+    },
+    stop: () => stopProgram(child),
+  };
+}
