@@ -1,10 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { json, type NextFunction, type Request, type Response } from 'express';
 import type { Settings } from '#lib/config';
-import { writeAnswersTogether } from './answers.together.js';
 import { authenticate, authorize } from './access/access.middleware.js';
 import { Credentials } from './access/credentials.service.js';
 import { Draining } from './draining.js';
@@ -30,9 +28,6 @@ export function setUpHttp(app: NestExpressApplication, settings: Settings): void
   app.disable('x-powered-by');
   app.disable('etag');
   app.set('query parser', parseQuery);
-  const { response } = app.getHttpAdapter().getInstance() as unknown as { response: ServerResponse };
-  const { counts } = app.get(LoadShedder);
-  writeAnswersTogether(response, () => counts.working);
   app.use(identify(settings.NODE_ID));
   app.use(lastAnswers(app.get(Draining)));
   admitCallers(app, settings);
