@@ -7,8 +7,8 @@ import type { CacheEvents, CopyState } from './cache.events.js';
 import { dropped, isHit, NOTHING, type Copy, type NodeLine } from './node.protocol.js';
 import { Reading } from './reading.js';
 
-/** What one entry costs beside its texts: its objects, and its place in the LRU. Measured: 290 to 350 on Node 24. */
-const ENTRY_BYTES = 380;
+/** What one entry costs beside its texts: its objects, and its place in the LRU. Measured: 370 to 430 on Node 24. */
+const ENTRY_BYTES = 440;
 
 /** A copy in memory, with what a listing shows of it. */
 export interface HeldCopy {

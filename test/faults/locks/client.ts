@@ -6,7 +6,7 @@ import { asks, grantsOf, type Call, type LockRequest, type Mode, type Wanted } f
 import type { Recorder } from './recorder.js';
 
 /** In so many of the steps a client is never heard of again. */
-const DEATHS = 0.015;
+const DEATHS = 0.03;
 /** Most calls that are made again after an answer was lost. */
 const REPETITIONS = 5;
 /** Long enough for a deadlock to be found. */
