@@ -68,7 +68,7 @@ export class CacheProcess {
 
   /** Waits until calls are served. */
   async ready(): Promise<this> {
-    await eventually(() => this.membership.leaseStands() && !this.cache.holding, {
+    await eventually(() => this.membership.usable && this.membership.leaseStands() && !this.cache.holding, {
       what: `the cache of ${this.membership.nodeId} to serve`,
     });
     return this;
