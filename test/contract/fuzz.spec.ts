@@ -37,7 +37,9 @@ beforeAll(async () => {
 
 it('every bound of every field is where the OpenAPI document says', async () => {
   const requests = operations.flatMap((operation) => edgesOf(operation, SEED));
-  expect(requests.length).toBeGreaterThan(500);
+  // How many there are depends on the bodies that the seed makes; each operation that takes one has some.
+  const met = new Set(requests.map(({ operation }) => operation));
+  expect(operations.filter(({ id, body }) => body && !met.has(id)).map(({ id }) => id)).toEqual([]);
   while (requests.length > 0) await Promise.all(requests.splice(0, CLIENTS * TOGETHER).map(judge));
 });
 

@@ -60,7 +60,11 @@ function plain({ id, method, path }: Operation, expected: Expected): Request {
   return { operation: id, method, target: path.replace('{file}', 'swagger-ui.css'), headers: {}, expected };
 }
 
-/** For each field of an operation's body, and each of its bounds, a request. @param seed of the bodies around the fields */
+/**
+ * For each field of an operation's body, and each of its bounds, a request.
+ * @param seed of the bodies around the fields
+ * @throws Error where a field is in none of them
+ */
 export function edgesOf(operation: Operation, seed: number): Request[] {
   const { body } = operation;
   if (!body) return [];
@@ -69,6 +73,7 @@ export function edgesOf(operation: Operation, seed: number): Request[] {
     const news = Object.keys(value as Fields).filter((name) => wanted.delete(name));
     return news.length > 0;
   });
+  if (wanted.size > 0) throw new Error(`${operation.id}: no body was made with ${[...wanted].join(', ')}`);
   return bodies.flatMap((value) => atEveryEdge(body, value).map((edge) => withBody(operation, body, edge)));
 }
 
