@@ -27,45 +27,59 @@ export interface Plan {
 
 export interface RoundResult {
   readonly plan: Plan;
+  /** Whether all was well again in the end; else this rig is of no further use. */
+  readonly healed: boolean;
   /** How often something went wrong. */
   readonly injected: number;
   readonly outcomes: Readonly<Partial<Record<Service, Outcome>>>;
   readonly availability: Availability;
   /** Of all judges. */
-  readonly violations: readonly (Violation & { readonly service: Service | 'availability' })[];
+  readonly violations: readonly ViolationOf[];
 }
+
+/** Of the service, or of the whole where a fault was not got over. */
+type ViolationOf = Violation & { readonly service: Service | 'all' };
 
 /** Clients of the services work while the faults happen; afterwards everything is healed and judged. */
 export async function runRound(rig: Rig, plan: Plan): Promise<RoundResult> {
   const { seed, services } = plan;
-  await rig.serve();
   rig.incidents = new IncidentLog();
   const clients = new AbortController();
   const { nodes, incidents } = rig;
   const round = { seed, prefix: `r${seed}`, nodes, signal: clients.signal, incidents };
   const judged = Promise.all(services.map(async (service) => [service, await workloads[service]?.(round)] as const));
   const watched = watchAvailability(round, services);
-  try {
-    await pause(CALM_MS);
-    await injectAll(rig, plan);
-    await rig.serve();
-    await pause(CALM_MS);
-  } finally {
-    clients.abort();
-    await Promise.allSettled([judged, watched]);
-  }
+  const [disturbed] = await Promise.allSettled([disturb(rig, plan)]);
+  clients.abort();
+  await Promise.allSettled([judged, watched]);
   const outcomes = Object.fromEntries(await judged) as RoundResult['outcomes'];
   const availability = await watched;
+  const healed = disturbed.status === 'fulfilled';
   return {
     plan,
+    healed,
     injected: incidents.all.length,
     outcomes,
     availability,
     violations: [
       ...services.flatMap((service) => (outcomes[service]?.violations ?? []).map((one) => ({ ...one, service }))),
-      ...availability.violations.map((one) => ({ ...one, service: 'availability' as const })),
+      ...availability.violations,
+      ...(healed ? [] : [notGotOver(disturbed.reason)]),
     ],
   };
+}
+
+function notGotOver(reason: unknown): ViolationOf {
+  const [what = '', ...history] = String(reason instanceof Error ? reason.message : reason).split('\n');
+  return { service: 'all', rule: 'all is well again', what, history };
+}
+
+/** @throws Error where not all was well again after the last fault */
+async function disturb(rig: Rig, plan: Plan): Promise<void> {
+  await pause(CALM_MS);
+  await injectAll(rig, plan);
+  await rig.serve();
+  await pause(CALM_MS);
 }
 
 async function injectAll(rig: Rig, { seed, faults, ms }: Plan): Promise<void> {
@@ -77,5 +91,6 @@ async function injectAll(rig: Rig, { seed, faults, ms }: Plan): Promise<void> {
       await pause(200 + chance.below(1000));
     }
   });
+  await Promise.allSettled(lanes);
   await Promise.all(lanes);
 }

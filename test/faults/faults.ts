@@ -4,7 +4,8 @@ import type { Chance } from '../chance.js';
 import type { Direction, Proxy } from './proxy.js';
 import { start, type Rig } from './rig.js';
 
-export type Service = 'locks' | 'queues' | 'cache';
+export const SERVICES = ['locks', 'queues', 'cache'] as const;
+export type Service = (typeof SERVICES)[number];
 
 /** Something that goes wrong. */
 export interface Fault {
@@ -152,6 +153,11 @@ export const faults: readonly Fault[] = [
       }),
   },
 ];
+
+/** @returns those of the services that promise something under all of the faults */
+export function promising(services: readonly Service[], ...all: readonly Fault[]): readonly Service[] {
+  return services.filter((service) => all.every((fault) => fault.services?.includes(service) ?? true));
+}
 
 async function withAdmin(rig: Rig, use: (admin: Redis) => Promise<void>): Promise<void> {
   const admin = new Redis(rig.redis.url);

@@ -23,6 +23,7 @@ export class Progress {
     }, EVERY_MS);
   }
 
+  /** Says it in a line that stays, whether or not there is a terminal. */
   finish(result: RoundResult): void {
     this.end();
     const { plan, injected, outcomes, violations } = result;
@@ -49,13 +50,18 @@ export class Progress {
     if (process.stdout.isTTY) process.stdout.write('\r\u001b[K');
   }
 
-  /** What came of it all; each round without a violation and each known fault that was caught has passed. */
-  sum({ rounds, rows, violations, known }: Summary): void {
+  /**
+   * Says what came of it all; each round without a violation and each known fault that was caught has passed.
+   * @returns the exit code
+   */
+  sum({ rounds, rows, violations, known }: Summary): number {
     const operations = rows.reduce((sum, row) => sum + row.operations, 0);
     console.log(`${this.#elapsed()}: ${operations} operations, ${violations.length} violations`);
     for (const command of new Set(violations.map((one) => one.command))) console.log(`Again: ${command}`);
+    const missed = known.filter(({ round }) => round === undefined).length;
     const failed = new Set(violations.map(({ seed }) => seed)).size;
-    console.log(`${rounds - failed + known.caught} passed, ${failed + known.missed.length} failed`);
+    console.log(`${rounds - failed + known.length - missed} passed, ${failed + missed} failed`);
+    return failed + missed > 0 ? 1 : 0;
   }
 
   #elapsed(): string {

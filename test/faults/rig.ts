@@ -54,6 +54,7 @@ export class Rig {
     const rig = new Rig(redis, members);
     try {
       await Promise.all(rig.nodes.map(start));
+      await rig.serve();
     } catch (error) {
       await rig.stop();
       throw error;
