@@ -12,8 +12,8 @@ export interface Fault {
   readonly name: string;
   /** For the report: what is done. */
   readonly what: string;
-  /** Services that promise something under it. All unless given. */
-  readonly services?: readonly Service[];
+  /** Whether it takes away what the services keep, so that little is promised of what was there before. */
+  readonly loses?: boolean;
   /** Lets it happen once, and returns when all is well again. */
   readonly inject: (rig: Rig, chance: Chance) => Promise<void>;
 }
@@ -144,7 +144,7 @@ export const faults: readonly Fault[] = [
   {
     name: 'lose-redis',
     what: 'kill -9 of Redis, started again without any of its data',
-    services: ['locks', 'cache'],
+    loses: true,
     inject: (rig, chance) =>
       rig.onRedis('lose-redis', true, async (redis) => {
         await redis.kill('SIGKILL');
@@ -153,11 +153,6 @@ export const faults: readonly Fault[] = [
       }),
   },
 ];
-
-/** @returns those of the services that promise something under all of the faults */
-export function promising(services: readonly Service[], ...all: readonly Fault[]): readonly Service[] {
-  return services.filter((service) => all.every((fault) => fault.services?.includes(service) ?? true));
-}
 
 async function withAdmin(rig: Rig, use: (admin: Redis) => Promise<void>): Promise<void> {
   const admin = new Redis(rig.redis.url);

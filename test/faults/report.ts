@@ -71,7 +71,7 @@ function pageOf(summary: Summary, found: string): string {
     '## The faults',
     table(
       ['fault', 'what is done'],
-      [...faults.map(({ name, what }) => [name, what]), ['mixed', 'two at a time, of all that the services allow']],
+      [...faults.map(({ name, what }) => [name, what]), ['mixed', 'two at a time, of all or of all but the last']],
     ),
     '## Known faults',
     'Each judge was shown builds with a fault in them: `npm run test:faults -- --known`.',

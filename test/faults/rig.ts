@@ -107,8 +107,16 @@ export class Rig {
     }
   }
 
-  /** Waits until every node serves everything. */
+  /**
+   * Waits until every node serves everything.
+   * @throws Error where one does not, or has ended by itself
+   */
   async serve(): Promise<void> {
+    for (const node of this.nodes) {
+      if (node.running) continue;
+      const log = node.log().slice(-20);
+      throw new Error([`${node.id} ended by itself (${JSON.stringify(await node.exited)})`, ...log].join('\n'));
+    }
     await Promise.all(this.nodes.map(serves));
   }
 

@@ -75,7 +75,15 @@ export class Script {
 
   /** Something was wrong with the node of all these calls. */
   trouble([from, to]: Times): this {
-    const incident = { fault: 'some', nodes: ['node1'], redis: false, loss: false, from, healed: to, to };
+    return this.#happened({ fault: 'some', nodes: ['node1'], redis: false, loss: false, from, healed: to, to });
+  }
+
+  /** Redis lost its data. */
+  loss([from, to]: Times): this {
+    return this.#happened({ fault: 'loss', nodes: ['node1'], redis: true, loss: true, from, healed: to, to });
+  }
+
+  #happened(incident: Incident): this {
     this.#incidents.push(incident);
     return this;
   }

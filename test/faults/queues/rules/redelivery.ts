@@ -17,7 +17,7 @@ const SLACK_MS = 200;
  */
 export function* redeliveredInTime(evidence: Evidence): Iterable<Violation> {
   const pops = popsOf(evidence);
-  for (const message of evidence.account.messages) {
+  for (const message of evidence.messages) {
     if (maxDeliveriesOf(message) < UNLIMITED) continue;
     for (const delivery of message.deliveries) {
       if (delivery.auto || delivery.uses.some(endsDelivery)) continue;
