@@ -6,6 +6,10 @@ import type { Incident, Incidents, Round, Violation } from './round.js';
 
 type ViolationOfService = Violation & { readonly service: Service };
 
+export const GO_ON = 'others go on';
+export const SERVES_AGAIN = 'serves again in time';
+export const SHARED_WRITES = 'shared writes go on';
+
 const EVERY_MS = 150;
 const PATIENCE_MS = 3000;
 /** After the cause is gone, every node serves again within this time. */
@@ -73,7 +77,7 @@ export function judgeAvailability(
         const bound = RECOVERED_MS + (incident.loss ? HELD_MS[service] : 0);
         if (ms <= bound) continue;
         const what = `${node} served ${service} again ${ms.toFixed(0)} ms after ${incident.fault} was over; ${bound} are allowed`;
-        violations.push({ service, rule: 'serves again in time', what, history: [] });
+        violations.push({ service, rule: SERVES_AGAIN, what, history: [] });
       }
     }
   }
@@ -175,12 +179,12 @@ function bystanders(incidents: Incidents, probes: readonly Probe[]): ViolationOf
   return undisturbed(incidents, probes).flatMap(({ node, service, failure }) => {
     if (failure === undefined) return [];
     const what = `${node} failed a call of the ${service} while nothing was wrong with it: ${failure}`;
-    return [{ service, rule: 'others go on', what, history: [] }];
+    return [{ service, rule: GO_ON, what, history: [] }];
   });
 }
 
 function slowWrites(incidents: Incidents, writes: readonly Probe[]): ViolationOfService[] {
-  const [service, rule] = ['cache', 'shared writes go on'] as const;
+  const [service, rule] = ['cache', SHARED_WRITES] as const;
   const slow = undisturbed(incidents, writes).filter(({ invoked, completed }) => completed - invoked > NOTICED_MS);
   const tooSlow = slow.filter(({ invoked, completed }) => completed - invoked > SHARED_WRITE_MS);
   const again = incidents.all.flatMap(({ fault, nodes, from, to }) => {
