@@ -40,14 +40,17 @@ export interface Availability {
   readonly violations: readonly ViolationOfService[];
 }
 
-/** Asks every node for every service all the time, each for things of its own, and judges how long it did not serve. */
-export async function watchAvailability(round: Round, services: readonly Service[]): Promise<Availability> {
+/**
+ * Asks every node for every service all the time, each for things of its own.
+ * @returns what judges how long it did not serve
+ */
+export async function watchAvailability(round: Round, services: readonly Service[]): Promise<() => Availability> {
   const probes: Probe[] = [];
   const writes: Probe[] = [];
   const loops = round.nodes.flatMap((node) => services.map((service) => probe(round, node, service, probes)));
   if (services.includes('cache')) loops.push(writeShared(round, writes));
   await Promise.all(loops);
-  return judgeAvailability(round.incidents, services, probes, writes);
+  return () => judgeAvailability(round.incidents, services, probes, writes);
 }
 
 /**

@@ -44,6 +44,7 @@ function round(seed: number, ms: number, broken: boolean): RoundResult {
     plan,
     healed: true,
     injected: 3,
+    stalledMs: 100,
     outcomes: { locks: { operations: 10, ambiguous: 1, violations: [], figures } },
     availability: { recoveryMs, outageMs: recoveryMs, sharedWriteMs: ms, violations: [] },
     violations: broken ? [{ service: 'locks', rule: 'order', what: 'b came before a', history: ['a asks'] }] : [],
@@ -67,7 +68,7 @@ describe('the report', () => {
     for (const piece of [run(round(1, 50, false), round(2, 70, false)), run(round(3, 60, true))])
       writeReport(directory, together(readSummary(directory), piece));
     const summary = readSummary(directory);
-    expect(summary).toMatchObject({ rounds: 3, nextSeed: 4, sharedWriteMs: 70 });
+    expect(summary).toMatchObject({ rounds: 3, nextSeed: 4, sharedWriteMs: 70, stalledMs: 300 });
     expect(summary.runs.map(({ seed }) => seed)).toEqual([1, 3]);
     expect(summary.figures).toEqual({ locks: { 'longest wait, ms': 70, 'locks granted': 6 } });
     const page = readFileSync(join(directory, 'faults.md'), 'utf8');

@@ -37,6 +37,8 @@ function pageOf(summary: Summary, found: string): string {
     `In all ${minutes.toFixed(0)} minutes, ${summary.rounds} rounds, ${number(operations)} operations,
      **${violations.length} violations**. ${caught.length} of ${known.length} builds with a known fault were caught by
      the rule meant.`,
+    `The machine itself stalled for ${(summary.stalledMs / 1000).toFixed(1)} s of this time: a Redis that nobody else
+     uses was slow to answer. Calls of these moments are held against no bound of time.`,
     '## Runs',
     `Added up below. A round's seed says which fault it has, and what clients and faults do; each round of a run has the
      seed after the last one's.`,

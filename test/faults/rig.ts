@@ -3,6 +3,7 @@ import type { Chance } from '../chance.js';
 import { eventually, startRedis, TestNode, type TestRedis } from '../cluster/index.js';
 import { IncidentLog, type Ongoing } from './incidents.js';
 import { Proxy } from './proxy.js';
+import { Witness } from './witness.js';
 
 const CLOCK = fileURLToPath(new URL('clock.mjs', import.meta.url));
 /** Something is wrong with the campaign itself where this is not enough. */
@@ -28,6 +29,7 @@ export class Rig {
   /** What is going wrong in this round. */
   incidents = new IncidentLog();
   redisBusy = false;
+  #witness: Witness | undefined;
 
   private constructor(
     readonly redis: TestRedis,
@@ -54,7 +56,10 @@ export class Rig {
     const rig = new Rig(redis, members);
     try {
       await Promise.all(rig.nodes.map(start));
-      await rig.serve();
+      rig.#witness = await Witness.start(
+        () => rig.incidents,
+        rig.nodes.map(({ id }) => id),
+      );
     } catch (error) {
       await rig.stop();
       throw error;
@@ -124,6 +129,7 @@ export class Rig {
     await Promise.all(this.nodes.filter((node) => node.running).map((node) => node.kill()));
     await Promise.all(this.members.map(({ link }) => link.stop()));
     await this.redis.stop();
+    await this.#witness?.stop();
   }
 }
 

@@ -56,5 +56,5 @@ export interface Outcome {
   readonly figures: Readonly<Record<string, number>>;
 }
 
-/** A service under test: runs seeded clients until the round's signal, tidies up, and judges what they saw. */
-export type Workload = (round: Round) => Promise<Outcome>;
+/** A service under test: runs seeded clients until the round's signal and tidies up. @returns what judges what they saw */
+export type Workload = (round: Round) => Promise<() => Outcome>;

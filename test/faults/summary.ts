@@ -12,6 +12,8 @@ export interface Summary {
   /** By service: the longest of the times, and the sum of all else. */
   readonly figures: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly sharedWriteMs: number;
+  /** How long the machine itself kept everything waiting. */
+  readonly stalledMs: number;
   readonly violations: readonly FoundViolation[];
   readonly known: readonly HuntResult[];
 }
@@ -67,6 +69,7 @@ export const nothing: Summary = {
   rows: [],
   figures: {},
   sharedWriteMs: 0,
+  stalledMs: 0,
   violations: [],
   known: [],
 };
@@ -103,6 +106,7 @@ export function withRound(summary: Summary, result: RoundResult): Summary {
     rows: addRows(summary.rows, rows),
     figures: addFigures(summary.figures, figures),
     sharedWriteMs: Math.max(summary.sharedWriteMs, Math.round(availability.sharedWriteMs)),
+    stalledMs: summary.stalledMs + Math.round(result.stalledMs),
     violations: [
       ...summary.violations,
       ...result.violations.map(({ service, rule, what, history }) => {
@@ -121,6 +125,7 @@ export function together(one: Summary, other: Summary): Summary {
     rows: addRows(one.rows, other.rows),
     figures: addFigures(one.figures, other.figures),
     sharedWriteMs: Math.max(one.sharedWriteMs, other.sharedWriteMs),
+    stalledMs: one.stalledMs + other.stalledMs,
     violations: [...one.violations, ...other.violations],
     known: [...one.known.filter((hunted) => !other.known.some((again) => isSame(hunted, again))), ...other.known],
   };

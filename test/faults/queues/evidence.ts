@@ -16,8 +16,6 @@ export interface Record {
   readonly leftovers: readonly Leftover[];
   /** When the round began. */
   readonly start: number;
-  /** The longest time that the clients' own process was late by. */
-  readonly stallMs: number;
 }
 
 /** A record with what follows from it. */

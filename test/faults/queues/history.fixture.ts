@@ -97,7 +97,7 @@ export class Script {
   broken(): string[] {
     const all = this.#incidents;
     const incidents: Incidents = { all, touched: (_, from, to) => all.some((one) => one.from <= to && one.to >= from) };
-    const record = { calls: this.calls, incidents, leftovers: this.#leftovers, start: 0, stallMs: 0 };
+    const record = { calls: this.calls, incidents, leftovers: this.#leftovers, start: 0 };
     return [...new Set(judge(record).violations.map(({ rule }) => rule))];
   }
 }

@@ -307,7 +307,6 @@ it('a violation comes with what happened to its messages alone, by time', () => 
     incidents,
     leftovers: [{ queue: 'q', stats: {} }],
     start: 0,
-    stallMs: 0,
   }).violations;
   expect(violation).toEqual({
     rule: 'visibility',
