@@ -1,3 +1,4 @@
+import { LEASE_MS } from '#lib/membership';
 import { judgeAll, record, type History } from '../../cache/workload.js';
 import type { LineOperation } from '../../linearizability/line.model.js';
 import type { Incident, Incidents, Outcome, Violation, Workload } from '../round.js';
@@ -41,19 +42,21 @@ function outcomeOf(history: History, { all }: Incidents): Outcome {
 }
 
 /** The history with what Redis forgot in it, at some time of each loss. */
-function withLosses(history: History, losses: readonly Incident[]): History {
+function withLosses(history: History, incidents: readonly Incident[]): History {
+  // Until the last lease of before has ended, all nodes hold back what would ask Redis, and copies may be served.
+  const losses = incidents.map(({ from, healed }) => ({ from, to: Math.max(healed, from + LEASE_MS) }));
   const byKey = [...history.byKey].map(([key, operations]) => {
-    const lost = losses.map(({ from, healed }): LineOperation => ({
+    const lost = losses.map(({ from, to }): LineOperation => ({
       client: -1,
       invoked: from,
-      completed: healed,
+      completed: to,
       input: { kind: 'lost' },
       output: { kind: 'lost' },
     }));
     // What was asked again after the loss, under its requestId, may have been done before it as well, and forgotten.
     const twice = operations.filter(
       ({ input, invoked, completed }) =>
-        input.kind !== 'read' && losses.some(({ from, healed }) => invoked <= healed && completed >= from),
+        input.kind !== 'read' && losses.some(({ from, to }) => invoked <= to && completed >= from),
     );
     const perhaps = twice.map((operation) => ({ ...operation, completed: Infinity, output: undefined }));
     return [key, [...operations, ...lost, ...perhaps]] as const;
