@@ -11,7 +11,7 @@ const FOUND = 'faults.found.md';
 /** @returns what an earlier run left in the directory */
 export function readSummary(directory: string): Summary {
   const path = join(directory, DATA);
-  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Summary) : nothing;
+  return existsSync(path) ? { ...nothing, ...(JSON.parse(readFileSync(path, 'utf8')) as Partial<Summary>) } : nothing;
 }
 
 /** Writes the page and the data into the directory. */
