@@ -5,7 +5,7 @@ import { CacheWriter } from './cache.writer.js';
 import { Directory } from './directory.client.js';
 import type { FillAnswer } from './line.types.js';
 import { LocalLines } from './local.lines.js';
-import { fillAnswered, fillEnded, joinableFill, startFill } from './node.protocol.js';
+import { fillAnswered, fillEnded, joinableFill, mayHaveEnded, startFill, type Fill } from './node.protocol.js';
 import { Reading } from './reading.js';
 import { ServerHold } from './server.hold.js';
 
@@ -42,8 +42,8 @@ export class CacheReader {
   async #ask(name: string): Promise<Reading | undefined> {
     if (this.hold.active) await this.hold.passed();
     this.lines.reads.miss += 1;
-    const underWay = this.#joinable(name);
-    const joined = underWay && (await this.#share(underWay));
+    const fill = joinableFill(this.lines.get(name), this.membership.leaseStands());
+    const joined = fill && (await this.#share(fill, performance.now()));
     if (joined) return joined;
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const answer = await this.#fill(name);
@@ -60,17 +60,12 @@ export class CacheReader {
     throw new RedisUnavailable('the line changes too fast to be read', false);
   }
 
-  /** The fill under way whose answer a read that misses now may share. */
-  #joinable(name: string): Promise<FillAnswer> | undefined {
-    const fill = joinableFill(this.lines.get(name), this.membership.leaseStands());
-    return fill && this.#underWay.get(fill.grant);
-  }
-
-  /** @returns undefined where the directory has not vouched for the answer */
-  async #share(underWay: Promise<FillAnswer>): Promise<Reading | undefined> {
+  /** @returns undefined where the directory has not vouched for the answer, or its value may have ended before */
+  async #share(fill: Fill, joinedAt: number): Promise<Reading | undefined> {
     try {
-      const answer = await underWay;
-      if (answer.kind !== 'value' || answer.granted === undefined) return undefined;
+      const answer = await this.#underWay.get(fill.grant);
+      if (answer?.kind !== 'value' || answer.granted === undefined) return undefined;
+      if (mayHaveEnded(fill, answer.expiresInMs, joinedAt)) return undefined;
       return new Reading(false, answer.granted, answer.version, answer.json);
     } catch {
       // The reader's own attempt will say what is wrong.

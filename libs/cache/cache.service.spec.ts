@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { eventually, startRedis, type TestRedis } from '../../test/cluster/index.js';
 import { CacheProcess } from './cache.fixture.js';
 import { TooManyFences } from './cache.errors.js';
+import { Directory } from './directory.client.js';
 
 const LARGEST = Number.MAX_SAFE_INTEGER;
 const ABSENT = { version: 0, owner: null, busy: false };
@@ -329,6 +330,24 @@ it('reads that miss at once share one question', async () => {
   const readings = await Promise.all(Array.from({ length: 50 }, () => two.cache.read(key)));
   expect(readings.map((reading) => reading?.value)).toEqual(Array.from({ length: 50 }, () => 'x'));
   expect(asked).toBe(1);
+});
+
+it('a read that joins a question whose answer is late does not see a value that has ended meanwhile', async () => {
+  await one.cache.write(key, 'x', { ttlMs: 200 });
+  const fill = vi.spyOn(two.directory, 'fill');
+  const { promise: late, resolve: arrive } = Promise.withResolvers<undefined>();
+  fill.mockImplementationOnce(async (...question) => {
+    const answer = await Directory.prototype.fill.apply(two.directory, question);
+    await late;
+    return answer;
+  });
+  const first = two.cache.read(key);
+  await eventually(async () => (await three.cache.read(key)) === undefined, { what: 'the end of the value' });
+  const second = two.cache.read(key);
+  arrive(undefined);
+  expect((await first)?.value).toBe('x');
+  expect(await second).toBeUndefined();
+  fill.mockRestore();
 });
 
 it('several lines are read at once, each by itself', async () => {

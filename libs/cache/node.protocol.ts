@@ -71,6 +71,11 @@ export function startFill(
   return { line: { ...line, fills: [...line.fills, fill] }, fill };
 }
 
+/** Whether the value that a fill found may have ended by then: its answer may have been on its way for long. */
+export function mayHaveEnded({ sentAt }: Fill, expiresInMs: number | undefined, monotonicMs: number): boolean {
+  return expiresInMs !== undefined && monotonicMs >= sentAt + expiresInMs;
+}
+
 /** The answer of FILL: kept where the fill is still open, the copy was registered, and the epoch is the same. */
 export function fillAnswered(line: NodeLine, grant: number, answer: FillAnswer, epoch: number | undefined): NodeLine {
   const fill = line.fills.find((one) => one.grant === grant);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FENCE_AFTER_MS } from './lease.js';
+import { FENCE_AFTER_MS, Lease } from './lease.js';
 import { SilenceWatch } from './silence.watch.js';
 
 describe('the watch for silent processes', () => {
@@ -17,6 +17,23 @@ describe('the watch for silent processes', () => {
     watch.observe(one(3), 0);
     watch.observe(one(4), 1000);
     expect(watch.observe(one(4), 1000 + FENCE_AFTER_MS - 1)).toEqual([]);
+  });
+
+  it('names none whose lease stands, where one clock runs 1 % slow and the other 1 % fast', () => {
+    let now = 0;
+    const slow = () => now * 0.99;
+    const lease = new Lease({ monotonic: slow, wall: slow });
+    const renewal = lease.send();
+    lease.answered(renewal);
+    lease.ticked(renewal);
+    const watch = new SilenceWatch();
+    let stoodUntil = 0;
+    while (watch.observe(one(3), now * 1.01).length === 0) {
+      if (lease.stands()) stoodUntil = now;
+      now += 1;
+    }
+    expect(stoodUntil).toBeGreaterThan(0);
+    expect(lease.stands()).toBe(false);
   });
 
   it('forgets what it saw on another server, and epochs that are gone', () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, startCluster, type JsonObject, type TestCluster } from './index.js';
+import { eventually, startCluster, startNode, startRedis, type JsonObject, type TestCluster } from './index.js';
 
 const REDIS_TIMEOUT_MS = 500;
 /** What a request may cost beside its wait for Redis, on a busy machine. */
@@ -73,4 +73,16 @@ describe('with Redis away', () => {
     cluster.redis.resume();
     await servesWithin(2000);
   });
+});
+
+it('a node says in its log, readiness and metrics that Redis does not sync every write', async () => {
+  await using redis = await startRedis();
+  await redis.command('config', 'set', 'appendfsync', 'everysec');
+  await using node = await startNode({ redisUrl: redis.url, nodeId: 'weak' });
+  const complaint = 'Redis does not sync every write (appendonly yes, appendfsync always)';
+  expect(node.log().join('\n')).toContain(complaint);
+  const { status, body } = await node.get('/health/ready');
+  expect(status).toBe(200);
+  expect(body).toMatchObject({ details: { durability: { status: 'degraded', message: complaint } } });
+  expect((await node.get('/metrics')).text).toMatch(/^sync_redis_durable(\{[^}]*\})? 0$/m);
 });

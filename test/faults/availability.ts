@@ -4,6 +4,12 @@ import type { Service } from './faults.js';
 import { LONGEST_LEASE_MS } from './rig.js';
 import type { Incident, Incidents, Round, Violation } from './round.js';
 
+type ViolationOfService = Violation & { readonly service: Service };
+
+export const GO_ON = 'others go on';
+export const SERVES_AGAIN = 'serves again in time';
+export const SHARED_WRITES = 'shared writes go on';
+
 const EVERY_MS = 150;
 const PATIENCE_MS = 3000;
 /** After the cause is gone, every node serves again within this time. */
@@ -25,22 +31,26 @@ export interface Probe {
 }
 
 export interface Availability {
-  readonly probes: number;
   /** By service: the longest time from the end of a cause until a node that it touched served again. */
   readonly recoveryMs: Readonly<Record<Service, number>>;
+  /** By service: the longest time for which some node, asked again and again, gave no good answer. */
+  readonly outageMs: Readonly<Record<Service, number>>;
   /** The longest write to a line that every node had a copy of, at a node that nothing was wrong with. */
   readonly sharedWriteMs: number;
-  readonly violations: readonly Violation[];
+  readonly violations: readonly ViolationOfService[];
 }
 
-/** Asks every node for every service all the time, each for things of its own, and judges how long it did not serve. */
-export async function watchAvailability(round: Round, services: readonly Service[]): Promise<Availability> {
+/**
+ * Asks every node for every service all the time, each for things of its own.
+ * @returns what judges how long it did not serve
+ */
+export async function watchAvailability(round: Round, services: readonly Service[]): Promise<() => Availability> {
   const probes: Probe[] = [];
   const writes: Probe[] = [];
   const loops = round.nodes.flatMap((node) => services.map((service) => probe(round, node, service, probes)));
   if (services.includes('cache')) loops.push(writeShared(round, writes));
   await Promise.all(loops);
-  return judgeAvailability(round.incidents, services, probes, writes);
+  return () => judgeAvailability(round.incidents, services, probes, writes);
 }
 
 /**
@@ -54,30 +64,28 @@ export function judgeAvailability(
   writes: readonly Probe[],
 ): Availability {
   const recoveryMs = { locks: 0, queues: 0, cache: 0 };
+  const outageMs = { locks: 0, queues: 0, cache: 0 };
   const violations = [
     ...bystanders(incidents, probes),
     ...bystanders(incidents, writes),
     ...slowWrites(incidents, writes),
   ];
-  for (const incident of incidents.all) {
-    for (const service of services) {
-      for (const node of incident.nodes) {
-        const own = probes.filter((one) => one.service === service && one.node === node);
+  for (const service of services) {
+    for (const [node, own] of byNode(probes.filter((one) => one.service === service))) {
+      outageMs[service] = Math.max(outageMs[service], longestOutage(own));
+      for (const incident of incidents.all.filter(({ nodes }) => nodes.includes(node))) {
         const ms = recovery(incidents, incident, own);
         if (ms === undefined) continue;
         recoveryMs[service] = Math.max(recoveryMs[service], ms);
         const bound = RECOVERED_MS + (incident.loss ? HELD_MS[service] : 0);
-        if (ms > bound)
-          violations.push({
-            rule: 'serves again in time',
-            what: `${node} served ${service} again ${ms.toFixed(0)} ms after ${incident.fault} was over; ${bound} are allowed`,
-            history: [],
-          });
+        if (ms <= bound) continue;
+        const what = `${node} served ${service} again ${ms.toFixed(0)} ms after ${incident.fault} was over; ${bound} are allowed`;
+        violations.push({ service, rule: SERVES_AGAIN, what, history: [] });
       }
     }
   }
   const sharedWriteMs = Math.max(0, ...undisturbed(incidents, writes).map((one) => one.completed - one.invoked));
-  return { probes: probes.length + writes.length, recoveryMs, sharedWriteMs, violations };
+  return { recoveryMs, outageMs, sharedWriteMs, violations };
 }
 
 async function probe({ signal, prefix }: Round, node: TestNode, service: Service, probes: Probe[]): Promise<void> {
@@ -145,22 +153,41 @@ async function inTurn(...calls: (() => Promise<Answer>)[]): Promise<Answer[]> {
   return answers;
 }
 
+function byNode(probes: readonly Probe[]): Map<string, Probe[]> {
+  const groups = new Map<string, Probe[]>();
+  for (const one of probes) groups.set(one.node, [...(groups.get(one.node) ?? []), one]);
+  return groups;
+}
+
+/** @param probes of one node, one after the other */
+function longestOutage(probes: readonly Probe[]): number {
+  let longest = 0;
+  let since: number | undefined;
+  for (const { invoked, completed, failure } of probes) {
+    since ??= invoked;
+    if (failure !== undefined) continue;
+    longest = Math.max(longest, completed - since);
+    since = undefined;
+  }
+  return longest;
+}
+
 /** Calls during which nothing was wrong with their node. */
 function undisturbed(incidents: Incidents, probes: readonly Probe[]): readonly Probe[] {
   return probes.filter(({ node, invoked, completed }) => !incidents.touched(node, invoked, completed));
 }
 
 /** A node that nothing was wrong with never fails a call that needs nothing of another. */
-function bystanders(incidents: Incidents, probes: readonly Probe[]): Violation[] {
+function bystanders(incidents: Incidents, probes: readonly Probe[]): ViolationOfService[] {
   return undisturbed(incidents, probes).flatMap(({ node, service, failure }) => {
     if (failure === undefined) return [];
     const what = `${node} failed a call of the ${service} while nothing was wrong with it: ${failure}`;
-    return [{ rule: 'others go on', what, history: [] }];
+    return [{ service, rule: GO_ON, what, history: [] }];
   });
 }
 
-function slowWrites(incidents: Incidents, writes: readonly Probe[]): Violation[] {
-  const rule = 'shared writes go on';
+function slowWrites(incidents: Incidents, writes: readonly Probe[]): ViolationOfService[] {
+  const [service, rule] = ['cache', SHARED_WRITES] as const;
   const slow = undisturbed(incidents, writes).filter(({ invoked, completed }) => completed - invoked > NOTICED_MS);
   const tooSlow = slow.filter(({ invoked, completed }) => completed - invoked > SHARED_WRITE_MS);
   const again = incidents.all.flatMap(({ fault, nodes, from, to }) => {
@@ -170,12 +197,12 @@ function slowWrites(incidents: Incidents, writes: readonly Probe[]): Violation[]
     const alone = incidents.all.filter((other) => other.from <= to && other.to >= from).length === 1;
     if (!second || !alone) return [];
     const what = `a second write at ${second.node} waited for ${nodes.join()} (${fault}), which was given up on before`;
-    return [{ rule, what, history: [] }];
+    return [{ service, rule, what, history: [] }];
   });
   return [
     ...tooSlow.map(({ node, invoked, completed }) => {
       const what = `a write at ${node} to a line that all had a copy of took ${(completed - invoked).toFixed(0)} ms`;
-      return { rule, what, history: [] };
+      return { service, rule, what, history: [] };
     }),
     ...again,
   ];

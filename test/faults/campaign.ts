@@ -8,8 +8,9 @@ import { locks } from './locks/workload.js';
 import { queues } from './queues/workload.js';
 import type { Rig } from './rig.js';
 import type { Outcome, Violation, Workload } from './round.js';
+import { MACHINE } from './witness.js';
 
-const workloads: Readonly<Partial<Record<Service, Workload>>> = { locks, queues, cache };
+const workloads: Readonly<Record<Service, Workload>> = { locks, queues, cache };
 
 /** Clients work so long before the first fault, and after the last. */
 const CALM_MS = 1000;
@@ -27,45 +28,68 @@ export interface Plan {
 
 export interface RoundResult {
   readonly plan: Plan;
-  /** How often something went wrong. */
+  /** Whether all was well again in the end; else this rig is of no further use. */
+  readonly healed: boolean;
+  /** How often something was made to go wrong. */
   readonly injected: number;
+  /** How long the machine itself kept everything waiting. */
+  readonly stalledMs: number;
   readonly outcomes: Readonly<Partial<Record<Service, Outcome>>>;
   readonly availability: Availability;
   /** Of all judges. */
-  readonly violations: readonly (Violation & { readonly service: Service | 'availability' })[];
+  readonly violations: readonly ViolationOf[];
 }
+
+/** Of the service, or of the whole where a fault was not got over. */
+type ViolationOf = Violation & { readonly service: Service | 'all' };
 
 /** Clients of the services work while the faults happen; afterwards everything is healed and judged. */
 export async function runRound(rig: Rig, plan: Plan): Promise<RoundResult> {
-  const { seed, services } = plan;
-  await rig.serve();
   rig.incidents = new IncidentLog();
-  const clients = new AbortController();
   const { nodes, incidents } = rig;
-  const round = { seed, prefix: `r${seed}`, nodes, signal: clients.signal, incidents };
-  const judged = Promise.all(services.map(async (service) => [service, await workloads[service]?.(round)] as const));
-  const watched = watchAvailability(round, services);
-  try {
-    await pause(CALM_MS);
-    await injectAll(rig, plan);
-    await rig.serve();
-    await pause(CALM_MS);
-  } finally {
-    clients.abort();
-    await Promise.allSettled([judged, watched]);
-  }
-  const outcomes = Object.fromEntries(await judged) as RoundResult['outcomes'];
-  const availability = await watched;
+  const clients = new AbortController();
+  const round = { seed: plan.seed, prefix: `r${plan.seed}`, nodes, signal: clients.signal, incidents };
+  let trouble: unknown;
+  const untroubled = (reason: unknown) => {
+    trouble ??= reason;
+  };
+  await rig.serve().catch(untroubled);
+  const services = trouble === undefined ? plan.services : [];
+  const working = Promise.all(services.map(async (service) => [service, await workloads[service](round)] as const));
+  const watching = watchAvailability(round, services);
+  if (trouble === undefined) await disturb(rig, plan).catch(untroubled);
+  clients.abort();
+  await Promise.allSettled([working, watching]);
+  // Only now, since judging keeps this process busy, and the links of the nodes go through it.
+  const availability = (await watching)();
+  const outcomes = (await working).map(([service, judge]) => [service, judge()] as const);
+  const stalls = incidents.all.filter(({ fault }) => fault === MACHINE);
   return {
     plan,
-    injected: incidents.all.length,
-    outcomes,
+    healed: trouble === undefined,
+    injected: incidents.all.length - stalls.length,
+    stalledMs: stalls.reduce((sum, { from, healed }) => sum + healed - from, 0),
+    outcomes: Object.fromEntries(outcomes),
     availability,
     violations: [
-      ...services.flatMap((service) => (outcomes[service]?.violations ?? []).map((one) => ({ ...one, service }))),
-      ...availability.violations.map((one) => ({ ...one, service: 'availability' as const })),
+      ...outcomes.flatMap(([service, { violations }]) => violations.map((one) => ({ ...one, service }))),
+      ...availability.violations,
+      ...(trouble === undefined ? [] : [notGotOver(trouble)]),
     ],
   };
+}
+
+function notGotOver(reason: unknown): ViolationOf {
+  const [what = '', ...history] = String(reason instanceof Error ? reason.message : reason).split('\n');
+  return { service: 'all', rule: 'all is well again', what, history };
+}
+
+/** @throws Error where not all was well again after the last fault */
+async function disturb(rig: Rig, plan: Plan): Promise<void> {
+  await pause(CALM_MS);
+  await injectAll(rig, plan);
+  await rig.serve();
+  await pause(CALM_MS);
 }
 
 async function injectAll(rig: Rig, { seed, faults, ms }: Plan): Promise<void> {
@@ -77,5 +101,6 @@ async function injectAll(rig: Rig, { seed, faults, ms }: Plan): Promise<void> {
       await pause(200 + chance.below(1000));
     }
   });
+  await Promise.allSettled(lanes);
   await Promise.all(lanes);
 }

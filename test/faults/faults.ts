@@ -4,15 +4,16 @@ import type { Chance } from '../chance.js';
 import type { Direction, Proxy } from './proxy.js';
 import { start, type Rig } from './rig.js';
 
-export type Service = 'locks' | 'queues' | 'cache';
+export const SERVICES = ['locks', 'queues', 'cache'] as const;
+export type Service = (typeof SERVICES)[number];
 
 /** Something that goes wrong. */
 export interface Fault {
   readonly name: string;
   /** For the report: what is done. */
   readonly what: string;
-  /** Services that promise something under it. All unless given. */
-  readonly services?: readonly Service[];
+  /** Whether it takes away what the services keep, so that little is promised of what was there before. */
+  readonly loses?: boolean;
   /** Lets it happen once, and returns when all is well again. */
   readonly inject: (rig: Rig, chance: Chance) => Promise<void>;
 }
@@ -143,7 +144,7 @@ export const faults: readonly Fault[] = [
   {
     name: 'lose-redis',
     what: 'kill -9 of Redis, started again without any of its data',
-    services: ['locks', 'cache'],
+    loses: true,
     inject: (rig, chance) =>
       rig.onRedis('lose-redis', true, async (redis) => {
         await redis.kill('SIGKILL');

@@ -1,14 +1,14 @@
 import type { Incident, Incidents } from './round.js';
 
 /** What a fault says of itself when it begins. */
-export type Cause = Pick<Incident, 'fault' | 'nodes'> & Partial<Pick<Incident, 'redis' | 'loss'>>;
+export type Cause = Pick<Incident, 'fault' | 'nodes'> & Partial<Pick<Incident, 'redis' | 'loss' | 'from'>>;
 
 /** An incident that is still going on. */
 export interface Ongoing {
   /** Its cause is taken away. */
   healed(): void;
-  /** All is well again. */
-  over(): void;
+  /** All is well again. @param inMs or so much later */
+  over(inMs?: number): void;
 }
 
 /** Keeps what went wrong in a round, and when. */
@@ -25,16 +25,17 @@ export class IncidentLog implements Incidents {
     );
   }
 
-  begin({ fault, nodes, redis = false, loss = false }: Cause): Ongoing {
-    const incident = { fault, nodes, redis, loss, from: performance.now(), healed: Infinity, to: Infinity };
+  begin({ fault, nodes, redis = false, loss = false, from = performance.now() }: Cause): Ongoing {
+    const incident = { fault, nodes, redis, loss, from, healed: Infinity, to: Infinity };
     this.#all.push(incident);
     return {
       healed: () => {
         incident.healed = Math.min(incident.healed, performance.now());
       },
-      over: () => {
-        incident.to = performance.now();
-        incident.healed = Math.min(incident.healed, incident.to);
+      over: (inMs = 0) => {
+        const now = performance.now();
+        incident.healed = Math.min(incident.healed, now);
+        incident.to = now + inMs;
       },
     };
   }

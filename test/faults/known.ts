@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { knownAvailabilityFaults } from './availability.known.js';
 import { knownCacheFaults } from './cache/known.js';
 import { runRound } from './campaign.js';
 import { faults } from './faults.js';
@@ -7,7 +8,12 @@ import { knownLockFaults } from './locks/known.js';
 import { knownQueueFaults } from './queues/known.js';
 import { Rig } from './rig.js';
 
-export const knownFaults: readonly KnownFault[] = [...knownLockFaults, ...knownQueueFaults, ...knownCacheFaults];
+export const knownFaults: readonly KnownFault[] = [
+  ...knownLockFaults,
+  ...knownQueueFaults,
+  ...knownCacheFaults,
+  ...knownAvailabilityFaults,
+];
 
 const ROUND_MS = 4000;
 const MOST_ROUNDS = 6;

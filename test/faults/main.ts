@@ -2,18 +2,15 @@
  * The fault campaign: tries to break what runs, and says what held. `npm run test:faults -- --help` says what can be
  * asked for. Its last line is `N passed, N failed`, in which each round and each known fault counts.
  */
-import { runRound, type Plan } from './campaign.js';
-import { faults, type Fault } from './faults.js';
+import { runRound } from './campaign.js';
+import { commandOf, readOptions, USAGE, type Options } from './options.js';
 import { hunt, knownFaults } from './known.js';
-import { readOptions, USAGE, type Options } from './options.js';
+import { plans } from './plans.js';
 import { Progress } from './progress.js';
 import { readSummary, writeReport } from './report.js';
 import { Rig } from './rig.js';
-import { nothing, together, withRound, type RunOfCampaign, type Summary } from './summary.js';
-
-const ROUND_MS = 8000;
-const LONG_ROUND_MS = 15_000;
-const SHORT_MIXED_ROUNDS = 3;
+import { nothing, together, withRound, type HuntResult, type Summary } from './summary.js';
+import { versionsOf } from './versions.js';
 
 if (process.argv.includes('--help')) console.log(USAGE);
 else process.exitCode = await main();
@@ -26,88 +23,70 @@ async function main(): Promise<number> {
     console.error(`${(error as Error).message}\n\n${USAGE}`);
     return 2;
   }
+  const { report, add } = options;
+  const before = report !== undefined && add ? readSummary(report) : nothing;
+  const seed = options.seed ?? before.nextSeed;
   const progress = new Progress();
   const interrupted = new AbortController();
   process.once('SIGINT', () => {
     progress.say('Stopping after this round; once more to end at once');
     interrupted.abort();
   });
-  const started = performance.now();
-  const over = () =>
-    interrupted.signal.aborted ||
-    (options.minutes !== undefined && performance.now() - started > options.minutes * 60_000);
-  let summary = await campaign(options, progress, over);
-  if (options.known) summary = { ...summary, known: await known(options, progress, interrupted.signal) };
-  const minutes = (performance.now() - started) / 60_000;
-  summary = { ...summary, runs: summary.runs.map((run) => ({ ...run, minutes })) };
-  if (options.report !== undefined) {
-    writeReport(options.report, options.add ? together(readSummary(options.report), summary) : summary);
-    progress.say(`The report is in ${options.report}`);
+  let summary = options.campaign ? await campaign({ ...options, seed }, progress, interrupted.signal) : nothing;
+  if (options.known) summary = { ...summary, known: await known({ ...options, seed }, progress, interrupted.signal) };
+  if (report !== undefined) {
+    writeReport(report, together(before, summary));
+    progress.say(`The report is in ${report}`);
   }
-  progress.sum(summary);
-  return summary.violations.length + summary.known.missed.length > 0 ? 1 : 0;
+  return progress.sum(summary);
 }
 
 /** Runs the rounds asked for. */
-async function campaign(options: Options, progress: Progress, over: () => boolean): Promise<Summary> {
-  const rig = await Rig.start();
+async function campaign(
+  options: Options & { readonly seed: number },
+  progress: Progress,
+  interrupted: AbortSignal,
+): Promise<Summary> {
+  const { minutes = Infinity, seed } = options;
+  const started = performance.now();
+  const elapsed = () => (performance.now() - started) / 60_000;
+  let summary = { ...nothing, nextSeed: seed };
+  let rig = await Rig.start();
   try {
-    let summary = nothing;
+    const versions = await versionsOf(rig);
     for (const plan of plans(options)) {
-      if (over()) break;
+      if (interrupted.aborted || elapsed() > minutes) break;
       progress.begin(plan, rig);
       const result = await runRound(rig, plan);
       summary = withRound(summary, result);
       progress.finish(result);
+      if (!result.healed) {
+        await rig.stop();
+        rig = await Rig.start();
+      }
     }
-    return { ...summary, runs: [await runOf(options, summary, rig)] };
+    const { rounds } = summary;
+    return { ...summary, runs: [{ ...versions, seed, rounds, minutes: elapsed(), command: commandOf(options) }] };
   } finally {
     progress.end();
     await rig.stop();
   }
 }
 
-/** The rounds one after the other, without end where the time says when it is enough. */
-function* plans({ minutes, rounds, seed, mixed, faults: asked, services }: Options): Generator<Plan> {
-  const chosen = asked ?? faults;
-  const fit = ({ services: only }: Fault) => !only || services.every((service) => only.includes(service));
-  const ms = minutes === undefined ? ROUND_MS : LONG_ROUND_MS;
-  const most = rounds ?? (minutes === undefined ? chosen.length + SHORT_MIXED_ROUNDS + 1 : Infinity);
-  for (let round = 0; round < most; round += 1) {
-    const turn = round % (chosen.length + SHORT_MIXED_ROUNDS + 1);
-    const one = chosen[turn];
-    const own = { seed: seed + round, ms };
-    if (mixed || turn > chosen.length) yield { ...own, faults: chosen.filter(fit), services };
-    else if (!one) yield { ...own, faults: [], services };
-    else
-      yield { ...own, faults: [one], services: services.filter((service) => one.services?.includes(service) ?? true) };
-  }
-}
-
-/** @returns which builds with a known fault were caught */
-async function known({ seed, services }: Options, progress: Progress, signal: AbortSignal): Promise<Summary['known']> {
-  let caught = 0;
-  const missed: string[] = [];
+/** @returns in which round each build with a known fault was caught, if at all */
+async function known(
+  { services, seed }: Options & { readonly seed: number },
+  progress: Progress,
+  interrupted: AbortSignal,
+): Promise<HuntResult[]> {
+  const results: HuntResult[] = [];
   for (const fault of knownFaults.filter(({ service }) => services.includes(service))) {
-    if (signal.aborted) break;
+    if (interrupted.aborted) break;
+    const { name, service, rule, under } = fault;
     const round = await hunt(fault, seed);
-    if (round === undefined) missed.push(fault.name);
-    else caught += 1;
+    results.push({ name, service, rule, ...(under !== undefined && { under }), ...(round !== undefined && { round }) });
     const how = round === undefined ? 'NOT CAUGHT' : `caught in round ${round}`;
-    progress.say(`known fault of the ${fault.service}: ${fault.name}: ${how}`);
+    progress.say(`${round === undefined ? 'FAILED' : 'ok    '} known fault of the ${service}: ${name}: ${how}`);
   }
-  return { caught, missed };
-}
-
-/** @returns what the run was, but for how long it took */
-async function runOf({ seed }: Options, { rounds }: Summary, { redis }: Rig): Promise<RunOfCampaign> {
-  const info = String(await redis.command('info', 'server'));
-  return {
-    seed,
-    minutes: 0,
-    rounds,
-    date: new Date().toISOString().slice(0, 10),
-    node: process.versions.node,
-    redis: /redis_version:(\S+)/.exec(info)?.[1] ?? 'unknown',
-  };
+  return results;
 }

@@ -3,6 +3,7 @@ import type { Chance } from '../chance.js';
 import { eventually, startRedis, TestNode, type TestRedis } from '../cluster/index.js';
 import { IncidentLog, type Ongoing } from './incidents.js';
 import { Proxy } from './proxy.js';
+import { Witness } from './witness.js';
 
 const CLOCK = fileURLToPath(new URL('clock.mjs', import.meta.url));
 /** Something is wrong with the campaign itself where this is not enough. */
@@ -28,6 +29,7 @@ export class Rig {
   /** What is going wrong in this round. */
   incidents = new IncidentLog();
   redisBusy = false;
+  #witness: Witness | undefined;
 
   private constructor(
     readonly redis: TestRedis,
@@ -54,6 +56,10 @@ export class Rig {
     const rig = new Rig(redis, members);
     try {
       await Promise.all(rig.nodes.map(start));
+      rig.#witness = await Witness.start(
+        () => rig.incidents,
+        rig.nodes.map(({ id }) => id),
+      );
     } catch (error) {
       await rig.stop();
       throw error;
@@ -106,8 +112,16 @@ export class Rig {
     }
   }
 
-  /** Waits until every node serves everything. */
+  /**
+   * Waits until every node serves everything.
+   * @throws Error where one does not, or has ended by itself
+   */
   async serve(): Promise<void> {
+    for (const node of this.nodes) {
+      if (node.running) continue;
+      const log = node.log().slice(-20);
+      throw new Error([`${node.id} ended by itself (${JSON.stringify(await node.exited)})`, ...log].join('\n'));
+    }
     await Promise.all(this.nodes.map(serves));
   }
 
@@ -115,6 +129,7 @@ export class Rig {
     await Promise.all(this.nodes.filter((node) => node.running).map((node) => node.kill()));
     await Promise.all(this.members.map(({ link }) => link.stop()));
     await this.redis.stop();
+    await this.#witness?.stop();
   }
 }
 

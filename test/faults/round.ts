@@ -52,9 +52,9 @@ export interface Outcome {
   /** Calls without a clear answer: they may have happened or not. */
   readonly ambiguous: number;
   readonly violations: readonly Violation[];
-  /** Further figures for the report, by what they are (`longest idle while waited for, ms`); the largest of all rounds is kept. */
+  /** Further figures for the report, by what they are. Of `longest ..` the largest of all rounds is kept, others are added up. */
   readonly figures: Readonly<Record<string, number>>;
 }
 
-/** A service under test: runs seeded clients until the round's signal, tidies up, and judges what they saw. */
-export type Workload = (round: Round) => Promise<Outcome>;
+/** A service under test: runs seeded clients until the round's signal and tidies up. @returns what judges what they saw */
+export type Workload = (round: Round) => Promise<() => Outcome>;

@@ -1,26 +1,38 @@
 import type { RoundResult } from './campaign.js';
 import type { Service } from './faults.js';
+import type { Versions } from './versions.js';
 
 /** What is kept of a run of the campaign, and added up over several. */
 export interface Summary {
   readonly runs: readonly RunOfCampaign[];
+  /** With which a further run goes on. */
+  readonly nextSeed: number;
   readonly rounds: number;
   readonly rows: readonly Row[];
-  /** The largest of each figure, by service. */
+  /** By service: the longest of the times, and the sum of all else. */
   readonly figures: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly sharedWriteMs: number;
+  /** How long the machine itself kept everything waiting. */
+  readonly stalledMs: number;
   readonly violations: readonly FoundViolation[];
-  /** Of known faults: how many builds with one were caught, and which were not. */
-  readonly known: { readonly caught: number; readonly missed: readonly string[] };
+  readonly known: readonly HuntResult[];
 }
 
-export interface RunOfCampaign {
+/** Rounds that were run in one go. */
+interface RunOfCampaign extends Versions {
+  readonly command: string;
   readonly seed: number;
   readonly minutes: number;
   readonly rounds: number;
-  readonly date: string;
-  readonly node: string;
-  readonly redis: string;
+}
+
+/** A build with a known fault, and in which round it was caught, if at all. */
+export interface HuntResult {
+  readonly name: string;
+  readonly service: Service;
+  readonly rule: string;
+  readonly under?: string;
+  readonly round?: number;
 }
 
 /** What a service went through under a fault. */
@@ -34,6 +46,8 @@ export interface Row {
   readonly injected: number;
   /** The longest time after the end of a cause until a node that it touched served again. */
   readonly longestRecoveryMs: number;
+  /** The longest time for which some node, asked again and again, gave no good answer; the fault itself included. */
+  readonly longestOutageMs: number;
   readonly violations: number;
 }
 
@@ -50,12 +64,14 @@ interface FoundViolation {
 
 export const nothing: Summary = {
   runs: [],
+  nextSeed: 1,
   rounds: 0,
   rows: [],
   figures: {},
   sharedWriteMs: 0,
+  stalledMs: 0,
   violations: [],
-  known: { caught: 0, missed: [] },
+  known: [],
 };
 
 /** The name of a round's faults in the report. */
@@ -69,7 +85,7 @@ export function withRound(summary: Summary, result: RoundResult): Summary {
   const fault = faultOf(result);
   const rows = plan.services.map((service): Row => {
     const { operations = 0, ambiguous = 0 } = outcomes[service] ?? {};
-    const violations = result.violations.filter((one) => one.service === service || one.service === 'availability');
+    const violations = result.violations.filter((one) => one.service === service || one.service === 'all');
     return {
       service,
       fault,
@@ -78,16 +94,19 @@ export function withRound(summary: Summary, result: RoundResult): Summary {
       ambiguous,
       injected: result.injected,
       longestRecoveryMs: Math.round(availability.recoveryMs[service]),
+      longestOutageMs: Math.round(availability.outageMs[service]),
       violations: violations.length,
     };
   });
   const figures = Object.fromEntries(plan.services.map((service) => [service, outcomes[service]?.figures ?? {}]));
   return {
     ...summary,
+    nextSeed: plan.seed + 1,
     rounds: summary.rounds + 1,
     rows: addRows(summary.rows, rows),
-    figures: largest(summary.figures, figures),
+    figures: addFigures(summary.figures, figures),
     sharedWriteMs: Math.max(summary.sharedWriteMs, Math.round(availability.sharedWriteMs)),
+    stalledMs: summary.stalledMs + Math.round(result.stalledMs),
     violations: [
       ...summary.violations,
       ...result.violations.map(({ service, rule, what, history }) => {
@@ -101,16 +120,19 @@ export function withRound(summary: Summary, result: RoundResult): Summary {
 export function together(one: Summary, other: Summary): Summary {
   return {
     runs: [...one.runs, ...other.runs],
+    nextSeed: other.runs.length > 0 ? other.nextSeed : one.nextSeed,
     rounds: one.rounds + other.rounds,
     rows: addRows(one.rows, other.rows),
-    figures: largest(one.figures, other.figures),
+    figures: addFigures(one.figures, other.figures),
     sharedWriteMs: Math.max(one.sharedWriteMs, other.sharedWriteMs),
+    stalledMs: one.stalledMs + other.stalledMs,
     violations: [...one.violations, ...other.violations],
-    known: {
-      caught: one.known.caught + other.known.caught,
-      missed: [...one.known.missed, ...other.known.missed],
-    },
+    known: [...one.known.filter((hunted) => !other.known.some((again) => isSame(hunted, again))), ...other.known],
   };
+}
+
+function isSame(one: HuntResult, other: HuntResult): boolean {
+  return one.service === other.service && one.name === other.name;
 }
 
 /** @returns what runs one round again: the same clients and faults, though not the same moments */
@@ -138,15 +160,19 @@ function addRow(one: Row, other: Row): Row {
     ambiguous: one.ambiguous + other.ambiguous,
     injected: one.injected + other.injected,
     longestRecoveryMs: Math.max(one.longestRecoveryMs, other.longestRecoveryMs),
+    longestOutageMs: Math.max(one.longestOutageMs, other.longestOutageMs),
     violations: one.violations + other.violations,
   };
 }
 
-function largest(one: Summary['figures'], other: Summary['figures']): Summary['figures'] {
+function addFigures(one: Summary['figures'], other: Summary['figures']): Summary['figures'] {
   const all: Record<string, Record<string, number>> = {};
   for (const [service, figures] of [...Object.entries(one), ...Object.entries(other)]) {
     const kept = (all[service] ??= {});
-    for (const [name, value] of Object.entries(figures)) kept[name] = Math.max(kept[name] ?? 0, value);
+    for (const [name, value] of Object.entries(figures)) {
+      const before = kept[name] ?? 0;
+      kept[name] = name.startsWith('longest') ? Math.max(before, value) : before + value;
+    }
   }
   return all;
 }

@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { readSettings } from '#lib/config';
 import { Draining } from '#lib/http';
 import { LockService, type LockEvents } from '#lib/lock';
 import { Membership } from '#lib/membership';
-import { RedisConnections } from '#lib/redis';
+import { RedisConnections, RedisUnavailable } from '#lib/redis';
+import { LockStore } from '../../libs/lock/lock.store.js';
 import { eventually, startRedis, type TestRedis } from '../cluster/index.js';
 
 /** What Nest puts together for whoever imports the module. */
@@ -138,5 +139,29 @@ describe('locks in a process of their user', () => {
     expect(await one.locks.forceRelease('p5')).toBe(holders);
     expect(await writer).toMatchObject({ ok: true });
     expect(await one.locks.inspect('p5')).toMatchObject({ holdersCount: 1, waitersCount: 0 });
+  });
+
+  it('taken together of which one is gone are said to be held perhaps, where the others cannot be given back', async () => {
+    const names = ['p5a', 'p5b'];
+    const confirm = Reflect.get<LockStore, 'confirm'>(LockStore.prototype, 'confirm');
+    const undelivered = Reflect.get<LockStore, 'undelivered'>(LockStore.prototype, 'undelivered');
+    vi.spyOn(LockStore.prototype, 'confirm').mockImplementation(async function (this: LockStore, name, ...rest) {
+      if (name === names[1]) await two.locks.forceRelease(name);
+      return await confirm.call(this, name, ...rest);
+    });
+    // It is carried out, or not: nobody hears of it.
+    vi.spyOn(LockStore.prototype, 'undelivered').mockImplementation(async function (this: LockStore, name, ...rest) {
+      if (name !== names[0]) return await undelivered.call(this, name, ...rest);
+      throw new RedisUnavailable('Redis did not answer in time', true);
+    });
+    onTestFinished(() => {
+      vi.restoreAllMocks();
+    });
+    const taking = one.locks.acquireMany({
+      owner: 'a',
+      locks: names.map((name) => ({ name, mode: 'exclusive' as const })),
+    });
+    await expect(taking).rejects.toMatchObject({ name: 'RedisUnavailable', mayHaveTakenEffect: true });
+    expect((await two.locks.inspect('p5a')).holders).toMatchObject([{ owner: 'a' }]);
   });
 });

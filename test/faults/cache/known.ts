@@ -15,11 +15,4 @@ export const knownCacheFaults: readonly KnownFault[] = [
     rule: 'linearizable',
     under: 'pause-node',
   },
-  {
-    name: 'a connection to Redis that is made again late',
-    files: ['redis-late-reconnect.mjs'],
-    service: 'cache',
-    rule: 'serves again in time',
-    under: 'kill-redis',
-  },
 ];

@@ -16,7 +16,7 @@ const MOST_TOLD = 10;
 
 const LEFT_WAITING = 'a wait is left behind';
 
-/** Clients of the locks under faults, and what the judge says of what they saw. */
+/** Clients of the locks under faults. */
 export const locks: Workload = async (round) => {
   const { seed, prefix, nodes, signal, incidents } = round;
   const recorder = new Recorder();
@@ -29,8 +29,10 @@ export const locks: Workload = async (round) => {
   const working = Promise.all(clients.map((client) => client.run()));
   await Promise.all([working, look(round, recorder, names)]);
   const left = await waitForNobody(round, recorder, names);
-  const { violations, longestIdleMs } = judge(recorder, incidents);
-  return outcomeOf(recorder, [...recorder.unexpected, ...violations, ...left], longestIdleMs);
+  return () => {
+    const { violations, longestIdleMs } = judge(recorder, incidents);
+    return outcomeOf(recorder, [...recorder.unexpected, ...violations, ...left], longestIdleMs);
+  };
 };
 
 async function look({ seed, nodes, signal }: Round, recorder: Recorder, names: readonly string[]): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Incidents, Violation } from '../round.js';
-import { accountOf, type Account } from './account.js';
+import { accountOf, type Account, type Message } from './account.js';
 import { lostPops, type LostPop } from './certainty.js';
 import type { Leftover } from './drain.js';
 import type { Call } from './history.js';
@@ -16,13 +16,13 @@ export interface Record {
   readonly leftovers: readonly Leftover[];
   /** When the round began. */
   readonly start: number;
-  /** The longest time that the clients' own process was late by. */
-  readonly stallMs: number;
 }
 
 /** A record with what follows from it. */
 export interface Evidence extends Record {
   readonly account: Account;
+  /** Those of which nothing was pushed before Redis last lost its data: of others nothing is promised. */
+  readonly messages: readonly Message[];
   readonly lost: readonly LostPop[];
   /** The largest figures so far, for the report. */
   readonly figures: Map<string, number>;
@@ -33,7 +33,14 @@ export type Rule = (evidence: Evidence) => Iterable<Violation>;
 
 export function evidenceOf(record: Record): Evidence {
   const account = accountOf(record.calls);
-  return { ...record, account, lost: lostPops(record.calls, record.incidents), figures: new Map() };
+  const lastLoss = Math.max(-Infinity, ...record.incidents.all.filter(({ loss }) => loss).map(({ to }) => to));
+  return {
+    ...record,
+    account,
+    messages: account.messages.filter(({ pushes }) => pushes.every(({ invoked }) => invoked > lastLoss)),
+    lost: lostPops(record.calls, record.incidents),
+    figures: new Map(),
+  };
 }
 
 export function violation(rule: string, what: string, events: readonly Event[], { start }: Evidence): Violation {

@@ -75,7 +75,15 @@ export class Script {
 
   /** Something was wrong with the node of all these calls. */
   trouble([from, to]: Times): this {
-    const incident = { fault: 'some', nodes: ['node1'], redis: false, loss: false, from, healed: to, to };
+    return this.#happened({ fault: 'some', nodes: ['node1'], redis: false, loss: false, from, healed: to, to });
+  }
+
+  /** Redis lost its data. */
+  loss([from, to]: Times): this {
+    return this.#happened({ fault: 'loss', nodes: ['node1'], redis: true, loss: true, from, healed: to, to });
+  }
+
+  #happened(incident: Incident): this {
     this.#incidents.push(incident);
     return this;
   }
@@ -89,7 +97,7 @@ export class Script {
   broken(): string[] {
     const all = this.#incidents;
     const incidents: Incidents = { all, touched: (_, from, to) => all.some((one) => one.from <= to && one.to >= from) };
-    const record = { calls: this.calls, incidents, leftovers: this.#leftovers, start: 0, stallMs: 0 };
+    const record = { calls: this.calls, incidents, leftovers: this.#leftovers, start: 0 };
     return [...new Set(judge(record).violations.map(({ rule }) => rule))];
   }
 }

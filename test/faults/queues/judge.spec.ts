@@ -90,6 +90,18 @@ const good: readonly Case[] = [
       return new Script().push('a', [0, 10]).call('pop', { ack: 'auto', requestId: 'r' }, attempts);
     },
   ],
+  ['gone with the data of Redis', () => new Script().push('a', [0, 10]).loss([20, 30])],
+  [
+    'pushed again by a repetition after the data were gone',
+    () => {
+      const attempts = [attempt([0, 10], { ok: true, id: 'id-a' }), attempt([40, 50], { ok: true, id: 'id-b' })];
+      return new Script()
+        .call('push', { payload: { name: 'a' }, requestId: 'r' }, attempts)
+        .auto(['a'], [12, 15])
+        .loss([20, 30])
+        .auto(['a'], [60, 70]);
+    },
+  ],
   [
     'certainly not done',
     () => done().call('push', { payload: { name: 'b' } }, [attempt([0, 5], { mayHaveTakenEffect: false }, 503)]),
@@ -100,6 +112,7 @@ const bad: Readonly<Record<string, readonly Case[]>> = {
   delivered: [
     ['never delivered', () => new Script().push('a', [0, 10])],
     ['delivered once, not acknowledged and gone', held],
+    ['pushed after the data were gone', () => new Script().loss([0, 10]).push('a', [20, 30])],
     [
       'more gone than pops without an answer can have',
       () => new Script().pushMany(['a', 'b'], [0, 10]).lost('auto', [20, 30]),
@@ -294,7 +307,6 @@ it('a violation comes with what happened to its messages alone, by time', () => 
     incidents,
     leftovers: [{ queue: 'q', stats: {} }],
     start: 0,
-    stallMs: 0,
   }).violations;
   expect(violation).toEqual({
     rule: 'visibility',

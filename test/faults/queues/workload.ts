@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Chance } from '../../chance.js';
-import type { Outcome, Round, Workload } from '../round.js';
+import type { Round, Workload } from '../round.js';
 import { Client } from './client.js';
 import { consume, type Habits } from './consumer.js';
 import { drain, remove, statsOf, type Leftover } from './drain.js';
@@ -10,16 +10,14 @@ import { produce, type Backlog, type Queues } from './producer.js';
 
 const PRODUCERS = 4;
 const BACKLOG_EVERY_MS = 300;
-const TICK_MS = 20;
 
-/** Producers and consumers of a few queues on all nodes, and what their history says of the queues. */
-export const queues: Workload = async (round: Round): Promise<Outcome> => {
+/** Producers and consumers of a few queues on all nodes. */
+export const queues: Workload = async (round) => {
   const start = performance.now();
   const calls: Call[] = [];
   const names = namesOf(round.prefix);
   const all = [names.manual, names.auto, names.mixed, names.short];
   const backlog: Backlog = { size: 0 };
-  const stall = watchStalls();
   let number = 0;
   const client = (role: string) => {
     number += 1;
@@ -40,13 +38,15 @@ export const queues: Workload = async (round: Round): Promise<Outcome> => {
     }),
   );
   const drainMs = Math.round(performance.now() - over);
-  const { violations, figures } = judge({ calls, incidents: round.incidents, leftovers, start, stallMs: stall.end() });
-  const attempts = calls.flatMap((call) => call.attempts);
-  return {
-    operations: attempts.length,
-    ambiguous: attempts.filter((attempt) => clarityOf(attempt) === 'unclear').length,
-    violations,
-    figures: { ...figures, 'longest drain of what a round left, ms': drainMs },
+  return () => {
+    const { violations, figures } = judge({ calls, incidents: round.incidents, leftovers, start });
+    const attempts = calls.flatMap((call) => call.attempts);
+    return {
+      operations: attempts.length,
+      ambiguous: attempts.filter((attempt) => clarityOf(attempt) === 'unclear').length,
+      violations,
+      figures: { ...figures, 'longest drain of what a round left, ms': drainMs },
+    };
   };
 };
 
@@ -72,21 +72,4 @@ async function watchBacklog({ nodes, seed, signal }: Round, names: readonly stri
     }
     await pause(BACKLOG_EVERY_MS);
   }
-}
-
-/** How late this process itself is: what it measures of others is that much too long. */
-function watchStalls(): { end: () => number } {
-  let longest = 0;
-  let last = performance.now();
-  const timer = setInterval(() => {
-    const now = performance.now();
-    longest = Math.max(longest, now - last - TICK_MS);
-    last = now;
-  }, TICK_MS);
-  return {
-    end: () => {
-      clearInterval(timer);
-      return longest;
-    },
-  };
 }

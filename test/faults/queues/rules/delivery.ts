@@ -10,7 +10,7 @@ import { ofCall, ofDelivery, ofMessage, ofUse } from '../story.js';
 export function* delivered(evidence: Evidence): Iterable<Violation> {
   const stuck = new Set(evidence.leftovers.map(({ queue }) => queue));
   const missing = new Map<string, Message[]>();
-  for (const message of evidence.account.messages) {
+  for (const message of evidence.messages) {
     if (stuck.has(message.queue) || isConsumed(message)) continue;
     if (message.pushes.some(({ outcome }) => outcome === 'pushed') || message.deliveries.length > 0)
       missing.set(message.queue, [...(missing.get(message.queue) ?? []), message]);
@@ -49,7 +49,7 @@ function goneAt({ auto, completed, uses }: Delivery): number {
 
 /** What was acknowledged, or taken without a receipt, is not delivered any more. */
 export function* acknowledgedIsOver(evidence: Evidence): Iterable<Violation> {
-  for (const message of evidence.account.messages) {
+  for (const message of evidence.messages) {
     const { key, deliveries } = message;
     const numbersGrow = !mayHaveBeenDead(message);
     for (const last of deliveries) {
@@ -73,7 +73,7 @@ export function* acknowledgedIsOver(evidence: Evidence): Iterable<Violation> {
 
 /** An automatic message is delivered once; a message is acknowledged by one receipt, and a receipt is used once. */
 export function* once(evidence: Evidence): Iterable<Violation> {
-  for (const { key, deliveries } of evidence.account.messages) {
+  for (const { key, deliveries } of evidence.messages) {
     const automatic = deliveries.filter(({ auto }) => auto);
     if (automatic.length > 1) {
       const what = `${key} was given to ${automatic.length} automatic pops`;

@@ -2,13 +2,14 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Violation } from '../../round.js';
 import { mayHaveBeenDead, maxDeliveriesOf, type Message } from '../account.js';
 import { violation, type Evidence } from '../evidence.js';
-import { clarityOf, isRepeatable } from '../history.js';
+import { clarityOf, invokedAt, isRepeatable } from '../history.js';
 import { ofCall, ofDelivery, ofMessage } from '../story.js';
 
 /** What is delivered was pushed, as it is, and is one message under one id; so are all with the same dedupId. */
 export function* identity(evidence: Evidence): Iterable<Violation> {
-  const { messages, ghosts } = evidence.account;
-  for (const ghost of ghosts) yield violation('no ghosts', `${ghost.key} was never pushed`, ofMessage(ghost), evidence);
+  const { messages, account } = evidence;
+  for (const ghost of account.ghosts)
+    yield violation('no ghosts', `${ghost.key} was never pushed`, ofMessage(ghost), evidence);
   for (const message of messages) {
     const what = wrongWith(message);
     if (what) yield violation('no ghosts', `${message.key} ${what}`, ofMessage(message), evidence);
@@ -31,10 +32,15 @@ function wrongWith({ pushes, deliveries }: Message): string | undefined {
   return undefined;
 }
 
-/** A repetition under the same requestId is answered with the first answer, if that changed something. */
+/**
+ * A repetition under the same requestId is answered with the first answer, if that changed something and Redis has not
+ * lost it since.
+ */
 export function* repetition(evidence: Evidence): Iterable<Violation> {
+  const losses = evidence.incidents.all.filter(({ loss }) => loss);
   for (const call of evidence.account.calls) {
-    if (!isRepeatable(call)) continue;
+    const end = call.attempts.at(-1)?.completed ?? Infinity;
+    if (!isRepeatable(call) || losses.some(({ from, to }) => from < end && to > invokedAt(call))) continue;
     const answers = call.attempts.filter((attempt) => clarityOf(attempt) === 'clear').map(({ answer }) => answer?.body);
     const [first, ...others] = answers;
     if (first?.['ok'] !== true || others.every((other) => isDeepStrictEqual(other, first))) continue;
@@ -44,7 +50,7 @@ export function* repetition(evidence: Evidence): Iterable<Violation> {
 
 /** Deliveries are counted: each number once, growing, and none above maxDeliveries. */
 export function* counts(evidence: Evidence): Iterable<Violation> {
-  for (const message of evidence.account.messages) {
+  for (const message of evidence.messages) {
     const limit = maxDeliveriesOf(message);
     const manual = message.deliveries.filter(({ auto }) => !auto);
     const beyond = manual.find(({ number = 0 }) => number > limit || number < 1);

@@ -28,9 +28,9 @@ export function mayHold(lost: LostPop, queue: string, since: number, until: numb
 }
 
 /** The messages of each queue that have a place. */
-export function byQueue({ account }: Evidence): Placed[][] {
+export function byQueue({ messages }: Evidence): Placed[][] {
   const queues = new Map<string, Placed[]>();
-  for (const message of account.messages) {
+  for (const message of messages) {
     const placed = placeOf(message);
     if (placed) queues.set(message.queue, [...(queues.get(message.queue) ?? []), placed]);
   }

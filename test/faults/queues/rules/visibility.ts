@@ -7,7 +7,7 @@ import { ofDelivery, ofUse } from '../story.js';
 
 /** Nobody else gets a message before its visibility has run out, unless it was given back. */
 export function* visibility(evidence: Evidence): Iterable<Violation> {
-  for (const { key, deliveries } of evidence.account.messages) {
+  for (const { key, deliveries } of evidence.messages) {
     const manual = deliveries.filter(({ auto }) => !auto);
     for (const first of manual) {
       const keptUntil = keptAtLeastUntil(first, evidence);
@@ -40,7 +40,7 @@ function keptAtLeastUntil(delivery: Delivery, { incidents }: Evidence): number {
 /** A receipt is good while its visibility lasts, and for no longer. */
 export function* receipts(evidence: Evidence): Iterable<Violation> {
   const { incidents } = evidence;
-  for (const { key, deliveries } of evidence.account.messages) {
+  for (const { key, deliveries } of evidence.messages) {
     for (const delivery of deliveries) {
       const { earliest } = deadlineOf(delivery, incidents);
       for (const use of delivery.uses) {

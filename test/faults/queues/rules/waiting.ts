@@ -12,7 +12,7 @@ const REDIS_TIMEOUT_MS = 1000;
 
 /** A node that nothing is wrong with answers in time: the wait that was asked for, and what Redis may take. */
 export function* inTime(evidence: Evidence): Iterable<Violation> {
-  const { account, incidents, stallMs } = evidence;
+  const { account, incidents } = evidence;
   for (const call of account.calls) {
     for (const attempt of call.attempts) {
       const { node, invoked, completed } = attempt;
@@ -20,7 +20,7 @@ export function* inTime(evidence: Evidence): Iterable<Violation> {
       const late = completed - invoked - waitOf(call);
       if (clarityOf(attempt) === 'clear')
         note(evidence, 'longest answer of an untouched node beside its wait, ms', late);
-      if (late <= REDIS_TIMEOUT_MS + BUSY_MS + stallMs) continue;
+      if (late <= REDIS_TIMEOUT_MS + BUSY_MS) continue;
       const what = `${node} took ${late.toFixed(0)} ms for a ${call.kind}, beside its wait, with nothing wrong`;
       yield violation('answered in time', what, ofCall(call), evidence);
     }
@@ -29,7 +29,7 @@ export function* inTime(evidence: Evidence): Iterable<Violation> {
 
 /** A pop is not answered `empty` while a message is certainly ready, and one that waits gets what arrives. */
 export function* readyIsGiven(evidence: Evidence): Iterable<Violation> {
-  const { account, incidents, lost, stallMs } = evidence;
+  const { account, incidents, lost } = evidence;
   const empty = account.calls.filter(
     (call) => call.kind === 'pop' && clearAttempt(call)?.answer?.body['reason'] === 'empty',
   );
@@ -59,7 +59,7 @@ export function* readyIsGiven(evidence: Evidence): Iterable<Violation> {
       if (lost.some((pop) => mayHold(pop, message.queue, one.pushed.invoked, first.completed))) continue;
       const late = first.completed - since;
       note(evidence, 'longest hand-over to a waiting pop, ms', late);
-      if (late <= RECHECK_MS + BUSY_MS + stallMs) continue;
+      if (late <= RECHECK_MS + BUSY_MS) continue;
       const what = `${message.key} was ready for ${late.toFixed(0)} ms while the pop waited that got it`;
       yield violation('answered in time', what, [...message.pushes.flatMap(ofPush), ...ofDelivery(first)], evidence);
     }
