@@ -38,6 +38,22 @@ export const settingsTable = {
     default: 'redis://127.0.0.1:6379',
     desc: 'The Redis that all nodes share; rediss:// for TLS, with user and password where it asks for them.',
   }),
+  REDIS_SENTINELS: text(
+    /^(\[[\da-fA-F:.]+\]|[\w.-]+):\d{1,5}(,(\[[\da-fA-F:.]+\]|[\w.-]+):\d{1,5})*$/,
+    'a list like host:26379,host:26379',
+  )({
+    default: undefined,
+    desc:
+      'Sentinels that know which Redis is the primary; the host in REDIS_URL is then the name that they know it by, ' +
+      'and with rediss:// they are asked over TLS too.',
+  }),
+  REDIS_SENTINEL_PASSWORD: text(
+    /^.+$/,
+    'a text',
+  )({
+    default: undefined,
+    desc: 'Password of the Sentinels, where they ask for one.',
+  }),
   REDIS_TIMEOUT_MS: integer(
     50,
     60_000,

@@ -3,7 +3,7 @@ import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common
 import { SETTINGS, type Settings } from '#lib/config';
 import { HttpModule } from '#lib/http';
 import { MembershipModule } from '#lib/membership';
-import { RedisModule } from '#lib/redis';
+import { RedisModule, sentinelOptions } from '#lib/redis';
 import { QueueAdminController } from './queue.admin.controller.js';
 import { QueueAdminService } from './queue.admin.service.js';
 import { BOARD_ROUTE, QueueBoard } from './queue.board.js';
@@ -23,6 +23,7 @@ const internalQueue = BullModule.registerQueueAsync({
     streams: { events: { maxLen: 0 } },
     connection: {
       url: settings.REDIS_URL,
+      ...sentinelOptions(settings),
       connectionName: `${settings.REDIS_KEY_PREFIX}:${settings.NODE_ID}:${SCHEDULES}`,
       retryStrategy: (attempt: number) => Math.min(25 * attempt, 250),
     },

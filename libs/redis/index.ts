@@ -4,4 +4,5 @@ export { connectionOptions, RedisConnection, type RedisArgument } from './redis.
 export { RedisUnavailable } from './redis.errors.js';
 export { RedisConnections, RedisModule } from './redis.module.js';
 export { loadScript, type LuaScript } from './redis.script.js';
+export { sentinelOptions } from './redis.sentinels.js';
 export { CurrentServer, type RedisServer } from './redis.server.js';

@@ -5,6 +5,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 import type { Settings } from '#lib/config';
 import { asUnavailable, RedisUnavailable } from './redis.errors.js';
 import type { LuaScript } from './redis.script.js';
+import { sentinelOptions } from './redis.sentinels.js';
 import { isSame, parseServer, type CurrentServer, type RedisServer } from './redis.server.js';
 
 export type RedisArgument = string | number | Buffer;
@@ -39,6 +40,7 @@ export function connectionOptions(settings: Settings, purpose: string): Connecti
     retryStrategy: (attempt) => Math.min(25 * attempt, 250) * (0.75 + Math.random() / 2),
     // After a failover the old primary refuses writes on connections that it kept.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    ...sentinelOptions(settings),
   };
 }
 
@@ -111,7 +113,8 @@ export class RedisConnection extends EventEmitter<ConnectionEvents> {
 
   /** Cuts the connection; it is made anew. For a peer that accepts commands but is not heard from. */
   reconnect(): void {
-    this.redis.disconnect(true);
+    // One that is just being made, by way of Sentinels, would end for good.
+    if (this.redis.status === 'ready') this.redis.disconnect(true);
   }
 
   /** Ends the connection for good, after the answers that are under way. */

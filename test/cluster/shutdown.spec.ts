@@ -22,8 +22,13 @@ it('a node that is stopped answers or tells everyone, and ends within its grace'
   );
   const waiter = acquire(node, 'waiter', 60_000);
   const poll = node.post('/queue/pop', { queue: 'empty', waitMs: 60_000 });
-  await eventually(async () => (await node.get('/metrics')).text.includes('sync_http_waiting_requests 2'), {
-    what: 'both to wait',
+  const watcher = await open(node, get('/lock/watch?name=wanted'));
+  await eventually(() => watcher.text().includes('event: state'), { what: 'the watch to begin' });
+  // Its delivery is out and not acknowledged when the node goes.
+  await node.post('/queue/push', { queue: 'kept', payload: 'not lost' });
+  const taken = (await node.post('/queue/pop', { queue: 'kept', ack: 'manual' })).body;
+  await eventually(async () => (await node.get('/metrics')).text.includes('sync_http_waiting_requests 3'), {
+    what: 'all three to wait',
   });
 
   const started = performance.now();
@@ -33,7 +38,7 @@ it('a node that is stopped answers or tells everyone, and ends within its grace'
     expect(answer.headers.get('retry-after')).toBe('1');
   }
   const toldMs = performance.now() - started;
-  await Promise.all([regular.closed, silent.closed, stuck.closed]);
+  await Promise.all([regular.closed, silent.closed, stuck.closed, watcher.closed]);
   await ended;
   expect(await node.exited).toEqual({ code: 0, signal: null });
   const endedMs = performance.now() - started;
@@ -41,7 +46,12 @@ it('a node that is stopped answers or tells everyone, and ends within its grace'
   expect(endedMs).toBeLessThan(GRACE_MS + 3000);
 
   // What was told to have no effect has none: nobody waits before the next one.
-  expect((await other.get('/lock?name=wanted')).body).toMatchObject({ lock: { waiters: [] } });
+  expect((await other.get('/lock?name=wanted')).body).toMatchObject({
+    lock: { holders: [{ owner: 'holder' }], waiters: [] },
+  });
+  // What was given out and acknowledged stands: another node takes the receipt.
+  const ack = await other.post('/queue/ack', { queue: 'kept', receipt: taken['receipt'] as string });
+  expect(ack.body).toEqual({ ok: true, acked: 1 });
 });
 
 it('a node with nobody but regular clients does not wait for its grace', async () => {
