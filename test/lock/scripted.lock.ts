@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import type { RedisArgument, LuaScript } from '#lib/redis';
 import { LockKeys } from '../../libs/lock/lock.keys.js';
+import { listScript, waitsScript } from '../../libs/lock/lock.scripts.js';
 import { LockStore, type Caller, type Stepped } from '../../libs/lock/lock.store.js';
 
 export interface Message {
@@ -10,12 +11,34 @@ export interface Message {
   readonly fields: string[];
 }
 
+/** A caller that is no node: it has no places, and nobody knows it. */
+export function bystander(instance = 'none'): Caller {
+  return {
+    instance,
+    nodeId: instance,
+    epoch: () => 0,
+    snapshot: () => '0',
+    floor: () => 0,
+    grants: () => true,
+  };
+}
+
 /** A lock as its keys hold it. */
 export interface LockDump {
   readonly now: number;
   readonly offset: number;
   readonly holds: Map<string, { words: string[]; score: number | undefined }>;
   readonly places: Map<string, { words: string[]; score: number | undefined }>;
+  /** Those of its keys that exist, each with the ms until it expires; -1 for never. */
+  readonly lives: Map<string, number>;
+}
+
+/** A lock in the indices of its bucket. */
+export interface LockEntries {
+  /** When its name is over, by Redis's clock; undefined where there is no entry. */
+  readonly name: number | undefined;
+  /** The same of each owner that was asked about. */
+  readonly owners: Map<string, number | undefined>;
 }
 
 /** The scripts of locks without any node: whoever calls is made up, and what they say to nodes is collected. */
@@ -82,21 +105,77 @@ export class ScriptedLocks {
     if ((await this.redis.exists(lock)) === 1) await this.redis.hincrby(lock, 'offset', ms);
   }
 
+  /** Lets lock time pass until then; the lock must be there. */
+  async advanceTo(name: string, then: number): Promise<void> {
+    const [lock = ''] = this.keys.of(name);
+    const script = `
+      local time = redis.call('TIME')
+      redis.call('HSET', KEYS[1], 'offset', ARGV[1] - (time[1] * 1000 + math.floor(time[2] / 1000)))`;
+    await this.redis.eval(script, 1, lock, then);
+  }
+
+  /** As if Redis had lost the lock. */
+  async lose(name: string, owners: readonly string[]): Promise<void> {
+    const keys = this.keys.of(name);
+    const [names = '', pairs = '', due = ''] = keys.slice(6);
+    const mine = owners.map((owner) => pairOf(owner, name));
+    await Promise.all([
+      this.redis.del(...keys.slice(0, 6)),
+      this.redis.zrem(names, name),
+      this.redis.zrem(pairs, ...mine),
+      this.redis.zrem(due, `n${name}`, ...mine.map((pair) => `o${pair}`)),
+    ]);
+  }
+
   async dump(name: string): Promise<LockDump> {
-    const [lock = '', holds = '', deadlines = '', queue = '', places = ''] = this.keys.of(name);
-    const [fields, h, w, d, q] = await Promise.all([
+    const [lock = '', holds = '', deadlines = '', queue = '', places = '', ...rest] = this.keys.of(name);
+    const own = [lock, holds, deadlines, queue, places, rest[0] ?? ''];
+    const lives = Promise.all(own.map((key) => this.redis.pttl(key)));
+    const [fields, h, w, d, q, ttls] = await Promise.all([
       this.redis.hgetall(lock),
       this.redis.hgetall(holds),
       this.redis.hgetall(places),
       this.redis.zrange(deadlines, '0', '-1', 'WITHSCORES'),
       this.redis.zrange(queue, '0', '-1', 'WITHSCORES'),
+      lives,
     ]);
+    const kinds = ['lock', 'holds', 'deadlines', 'queue', 'places', 'watchers'];
+    const there = kinds.map((kind, i) => [kind, ttls[i] ?? -2] as const).filter(([, ttl]) => ttl !== -2);
     return {
       now: Number(fields['last'] ?? 0),
       offset: Number(fields['offset'] ?? 0),
       holds: withScores(h, d),
       places: withScores(w, q),
+      lives: new Map(there),
     };
+  }
+
+  async entries(name: string, owners: readonly string[]): Promise<LockEntries> {
+    const [names = '', pairs = '', due = ''] = this.keys.of(name).slice(6);
+    const mine = owners.map((owner) => pairOf(owner, name));
+    const [listed, held, nameOver, ...over] = await Promise.all([
+      this.redis.zscore(names, name),
+      this.redis.zmscore(pairs, ...mine),
+      this.redis.zscore(due, `n${name}`),
+      ...mine.map((pair) => this.redis.zscore(due, `o${pair}`)),
+    ]);
+    const numberOf = (there: string | null | undefined, when: string | null | undefined) =>
+      there == null ? undefined : Number(when ?? 'NaN');
+    return {
+      name: numberOf(listed, nameOver),
+      owners: new Map(owners.map((owner, i) => [owner, numberOf(held[i], over[i])])),
+    };
+  }
+
+  /** What a listing shows of the lock's bucket under its name, and who waits for it as the search for deadlocks asks. */
+  async listed(name: string, owners: readonly string[]): Promise<{ names: string[]; waiting: string[] }> {
+    const [, , , , places = '', , namesKey = '', pairs = '', due = ''] = this.keys.of(name);
+    const range = [`[${name}`, `[${name}`, 10];
+    const [[, , ...names], waits] = await Promise.all([
+      this.run(listScript, [namesKey, due], ['n', ...range]),
+      this.run(waitsScript, [pairs, due], [places.slice(0, -name.length), 1000, ...owners]),
+    ]);
+    return { names, waiting: waits.filter((_, i) => i % 2 === 0 && waits[i + 1] === name) };
   }
 
   /** What was told since the last time. */
@@ -113,6 +192,11 @@ export class ScriptedLocks {
     this.redis.disconnect();
     this.#ear.disconnect();
   }
+}
+
+/** An owner with a lock, as the index of its bucket has them. */
+function pairOf(owner: string, name: string): string {
+  return `${Buffer.byteLength(owner)}:${owner}${name}`;
 }
 
 function withScores(
