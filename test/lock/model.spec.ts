@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { startRedis, type TestRedis } from '../cluster/index.js';
-import { action } from './model/lock.actions.js';
+import { story } from './model/lock.actions.js';
 import { LockDuel } from './model/lock.duel.js';
 import { ScriptedLocks } from './scripted.lock.js';
 
@@ -26,7 +26,7 @@ describe('the scripts of a lock', () => {
     async () => {
       let run = 0;
       await fc.assert(
-        fc.asyncProperty(fc.array(action, { minLength: 1, maxLength: 60, size: 'max' }), async (actions) => {
+        fc.asyncProperty(story, async (actions) => {
           run += 1;
           const duel = new LockDuel(locks, `lock ${run}`);
           for (const one of actions) await duel.run(one);

@@ -13,7 +13,7 @@ const at = { instance, owner };
 /** The call that touched the owner's hold last, or another of his. */
 const call = fc.constantFrom('last', 'last', 'other');
 
-export const action = fc.oneof(
+const action = fc.oneof(
   {
     weight: 8,
     arbitrary: fc.record({
@@ -102,3 +102,51 @@ export const action = fc.oneof(
 );
 
 export type Action = typeof action extends fc.Arbitrary<infer T> ? T : never;
+
+interface Ask {
+  readonly instance: string;
+  readonly owner: string;
+  readonly mode: LockMode;
+  readonly wait?: 0 | 60_000;
+  readonly partly?: boolean;
+}
+
+const ask = ({ wait = 0, partly = false, ...rest }: Ask): Action => ({
+  do: 'acquire',
+  lease: 20_000,
+  wait,
+  limit: 0,
+  partly,
+  same: false,
+  ...rest,
+});
+const shares = (owner: string, instance = 'i1') => ask({ instance, owner, mode: 'shared' });
+const upgrades = (owner: string, instance = 'i1', partly = false) =>
+  ask({ instance, owner, mode: 'exclusive', wait: 60_000, partly });
+const waits = (owner: string, instance = 'i2') => ask({ instance, owner, mode: 'exclusive', wait: 60_000 });
+const releases = (owner: string): Action => ({ do: 'release', instance: 'i1', owner, mode: undefined, token: 'none' });
+const watches: Action = { do: 'watch', instance: 'i3', ms: 60_000 };
+const confirmsAll = (owner: string): Action => ({ do: 'confirm own', instance: 'i1', owner, lease: 900, call: 'last' });
+
+/** States that chance alone seldom comes to. */
+const opening = fc.constantFrom<Action[]>(
+  [],
+  [],
+  // An upgrade that waits, and another shared hold whose owner may want the same.
+  [shares('a'), shares('b'), upgrades('a')],
+  [watches, shares('a'), shares('b'), waits('c:{}'), upgrades('a')],
+  // An upgrade that is offered.
+  [watches, shares('a'), shares('b'), upgrades('a'), releases('b')],
+  [shares('a'), shares('b'), upgrades('a'), upgrades('a', 'i2'), releases('b')],
+  // An upgrade as part of several, taken, and confirmed with all of them.
+  [watches, shares('a'), upgrades('a', 'i1', true)],
+  [watches, shares('a'), upgrades('a', 'i1', true), confirmsAll('a')],
+  // Two connections of one owner, of which one has the offer and the other has not heard of it.
+  [waits('b'), waits('a', 'i1'), waits('a', 'i2'), releases('b')],
+  [shares('b'), waits('a', 'i1'), waits('a', 'i2'), waits('d', 'i3'), releases('b')],
+);
+
+/** What happens to one lock. */
+export const story = fc
+  .tuple(opening, fc.array(action, { minLength: 1, maxLength: 60, size: 'max' }))
+  .map(([first, then]) => [...first, ...then]);

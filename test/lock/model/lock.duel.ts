@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { LockMode } from '#lib/lock';
 import type { Confirmed, LockStore, Stepped } from '../../../libs/lock/lock.store.js';
-import type { LockDump, LockEntries, ScriptedLocks } from '../scripted.lock.js';
+import type { LockDump, ScriptedLocks } from '../scripted.lock.js';
 import { INSTANCES, OWNERS, type Action } from './lock.actions.js';
 import { LockModel, type ModelAnswer, type ModelCaller } from './lock.model.js';
 import {
@@ -276,13 +276,12 @@ export class LockDuel {
     const process = this.#process(id);
     const { epoch, snapshot } = process;
     if (process.timer !== undefined && process.timer <= model.now) process.timer = undefined;
-    const real = await onRedis(process.store);
-    const { time = 0, wakeMs, more, expired } = this.#stepped ?? {};
-    const [dump, entries, messages] = await Promise.all([
-      locks.dump(this.name),
-      locks.entries(this.name, OWNERS),
+    const [real, dump, messages] = await Promise.all([
+      onRedis(process.store),
+      locks.dump(this.name, OWNERS),
       locks.messages(),
     ]);
+    const { time = 0, wakeMs, more, expired } = this.#stepped ?? {};
 
     expect(dump.now, 'lock time never goes back').toBeGreaterThanOrEqual(model.now);
     expect(dump.now - time).toBe(dump.offset);
@@ -301,7 +300,7 @@ export class LockDuel {
     expect(readMessages(messages)).toEqual(describeMessages(model.told, this.#seq, tokenOf));
     expect(model.violations(who.grants)).toEqual([]);
     this.#compareLives(dump);
-    this.#compareEntries(dump, entries);
+    this.#compareEntries(dump);
 
     this.#arm(id, wakeMs);
     for (const { instance, kind, fields } of messages) if (kind === 'lock.wake') this.#arm(instance, Number(fields[1]));
@@ -351,12 +350,12 @@ export class LockDuel {
   }
 
   /** The indices have the lock, and each owner, for as long as there is something of theirs. */
-  #compareEntries({ now, offset }: LockDump, { name, owners }: LockEntries): void {
+  #compareEntries({ now, offset, entry, entries }: LockDump): void {
     const { holds, places } = this.model;
     let latest: number | undefined;
     for (const owner of OWNERS) {
       const [hold, place] = [holds.get(owner), places.get(owner)];
-      const over = owners.get(owner);
+      const over = entries.get(owner);
       if (!hold && !place) {
         expect(over, `entry of ${owner}, who has nothing`).toBeUndefined();
         continue;
@@ -367,8 +366,8 @@ export class LockDuel {
       // Whoever waits for longer than he said is not looked for.
       if (end >= now) expect((over ?? 0) + offset, `entry of ${owner}`).toBeGreaterThanOrEqual(end + KEPT_MS);
     }
-    if (latest === undefined) expect(name, 'entry of a lock that is free').toBeUndefined();
-    else expect((name ?? 0) + offset, 'entry of the lock').toBeGreaterThanOrEqual(latest + KEPT_MS);
+    if (latest === undefined) expect(entry, 'entry of a lock that is free').toBeUndefined();
+    else expect((entry ?? 0) + offset, 'entry of the lock').toBeGreaterThanOrEqual(latest + KEPT_MS);
   }
 
   #arm(id: string, ms: number | undefined): void {
