@@ -8,8 +8,8 @@ const LONGEST = BEGINNINGS[0]?.length ?? 0;
 /** Stands between a node and Redis and can lose what is published to the node, and nothing else. */
 export class MessageRelay {
   loses = false;
-  /** How many messages were lost. */
-  lost = 0;
+  /** Messages that were lost. */
+  readonly lost: string[] = [];
   readonly #sockets = new Set<Socket>();
 
   private constructor(
@@ -67,7 +67,7 @@ export class MessageRelay {
       client.write(text.slice(0, begin), 'latin1');
       const end = endOf(text, begin);
       if (end === undefined) return text.slice(begin);
-      if (this.loses) this.lost += 1;
+      if (this.loses) this.lost.push(text.slice(begin, end));
       else client.write(text.slice(begin, end), 'latin1');
       text = text.slice(end);
     }
