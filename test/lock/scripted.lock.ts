@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import type { RedisArgument, LuaScript } from '#lib/redis';
 import { LockKeys } from '../../libs/lock/lock.keys.js';
+import { listScript, scripts, waitsScript } from '../../libs/lock/lock.scripts.js';
 import { LockStore, type Caller, type Stepped } from '../../libs/lock/lock.store.js';
 
 export interface Message {
@@ -10,13 +11,60 @@ export interface Message {
   readonly fields: string[];
 }
 
+/** A caller that is no node: it has no places, and nobody knows it. */
+export function bystander(instance = 'none'): Caller {
+  return {
+    instance,
+    nodeId: instance,
+    epoch: () => 0,
+    snapshot: () => '0',
+    floor: () => 0,
+    grants: () => true,
+  };
+}
+
 /** A lock as its keys hold it. */
 export interface LockDump {
   readonly now: number;
   readonly offset: number;
   readonly holds: Map<string, { words: string[]; score: number | undefined }>;
   readonly places: Map<string, { words: string[]; score: number | undefined }>;
+  /** Those of its keys that exist, each with the ms until it expires; -1 for never. */
+  readonly lives: Map<(typeof KINDS)[number], number>;
+  /** When the entries of the lock and of owners in the indices are over, by Redis's clock; undefined if there is none. */
+  readonly entry: number | undefined;
+  readonly entries: Map<string, number | undefined>;
 }
+
+const KINDS = ['lock', 'holds', 'deadlines', 'queue', 'places', 'watchers'] as const;
+
+/** Everything of a lock at one moment. Entries of indices: '-' none, '?' one that is never over. */
+const DUMP = `
+  local lives = {}
+  for i = 1, 6 do lives[i] = redis.call('PTTL', KEYS[i]) end
+  local function entry(index, kind, text)
+    if not redis.call('ZSCORE', index, text) then return '-' end
+    return redis.call('ZSCORE', KEYS[9], kind .. text) or '?'
+  end
+  local entries = {}
+  for i = 2, #ARGV do entries[i - 1] = entry(KEYS[8], 'o', ARGV[i]) end
+  return {
+    redis.call('HMGET', KEYS[1], 'last', 'offset'), redis.call('HGETALL', KEYS[2]), redis.call('HGETALL', KEYS[5]),
+    redis.call('ZRANGE', KEYS[3], 0, -1, 'WITHSCORES'), redis.call('ZRANGE', KEYS[4], 0, -1, 'WITHSCORES'), lives,
+    entry(KEYS[7], 'n', ARGV[1]), entries,
+  }`;
+type Dumped = [
+  fields: (string | null)[],
+  holds: string[],
+  places: string[],
+  deadlines: string[],
+  queue: string[],
+  lives: number[],
+  entry: string,
+  entries: string[],
+];
+
+const overAt = (text = '-') => (text === '-' ? undefined : text === '?' ? NaN : Number(text));
 
 /** The scripts of locks without any node: whoever calls is made up, and what they say to nodes is collected. */
 export class ScriptedLocks {
@@ -40,6 +88,9 @@ export class ScriptedLocks {
     const [redis, ear] = [new Redis(url), new Redis(url)];
     const locks = new ScriptedLocks(redis, prefix, ear);
     await ear.psubscribe(`${prefix}:channel:*`);
+    // Then what is sent one after the other is also done so.
+    const all = [...Object.values(scripts).map(({ script }) => script), listScript, waitsScript];
+    await Promise.all(all.map(({ text }) => redis.script('LOAD', text)));
     return locks;
   }
 
@@ -68,12 +119,7 @@ export class ScriptedLocks {
   }
 
   async run<Answer>(script: LuaScript<Answer>, keys: string[], args: RedisArgument[]): Promise<Answer> {
-    try {
-      return (await this.redis.evalsha(script.sha1, script.numberOfKeys, ...keys, ...args)) as Answer;
-    } catch (error) {
-      if (!(error as Error).message.startsWith('NOSCRIPT')) throw error;
-      return (await this.redis.eval(script.text, script.numberOfKeys, ...keys, ...args)) as Answer;
-    }
+    return (await this.redis.evalsha(script.sha1, script.numberOfKeys, ...keys, ...args)) as Answer;
   }
 
   /** Lets lock time pass, by the lock's own way of keeping it. */
@@ -82,21 +128,53 @@ export class ScriptedLocks {
     if ((await this.redis.exists(lock)) === 1) await this.redis.hincrby(lock, 'offset', ms);
   }
 
-  async dump(name: string): Promise<LockDump> {
-    const [lock = '', holds = '', deadlines = '', queue = '', places = ''] = this.keys.of(name);
-    const [fields, h, w, d, q] = await Promise.all([
-      this.redis.hgetall(lock),
-      this.redis.hgetall(holds),
-      this.redis.hgetall(places),
-      this.redis.zrange(deadlines, '0', '-1', 'WITHSCORES'),
-      this.redis.zrange(queue, '0', '-1', 'WITHSCORES'),
+  /** Lets lock time pass until then; the lock must be there. */
+  async advanceTo(name: string, then: number): Promise<void> {
+    const [lock = ''] = this.keys.of(name);
+    const script = `
+      local time = redis.call('TIME')
+      redis.call('HSET', KEYS[1], 'offset', ARGV[1] - (time[1] * 1000 + math.floor(time[2] / 1000)))`;
+    await this.redis.eval(script, 1, lock, then);
+  }
+
+  /** As if Redis had lost the lock. */
+  async lose(name: string, owners: readonly string[]): Promise<void> {
+    const keys = this.keys.of(name);
+    const [names = '', pairs = '', due = ''] = keys.slice(6);
+    const mine = owners.map((owner) => pairOf(owner, name));
+    await Promise.all([
+      this.redis.del(...keys.slice(0, 6)),
+      this.redis.zrem(names, name),
+      this.redis.zrem(pairs, ...mine),
+      this.redis.zrem(due, `n${name}`, ...mine.map((pair) => `o${pair}`)),
     ]);
+  }
+
+  /** @param owners those whose entries in the indices are looked at */
+  async dump(name: string, owners: readonly string[] = []): Promise<LockDump> {
+    const pairs = owners.map((owner) => pairOf(owner, name));
+    const answer = await this.redis.eval(DUMP, 9, ...this.keys.of(name), name, ...pairs);
+    const [[last, offset], holds, places, deadlines, queue, lives, entry, entries] = answer as Dumped;
     return {
-      now: Number(fields['last'] ?? 0),
-      offset: Number(fields['offset'] ?? 0),
-      holds: withScores(h, d),
-      places: withScores(w, q),
+      now: Number(last ?? 0),
+      offset: Number(offset ?? 0),
+      holds: withScores(holds, deadlines),
+      places: withScores(places, queue),
+      lives: new Map(KINDS.flatMap((kind, i) => (lives[i] === -2 ? [] : [[kind, lives[i] ?? 0] as const]))),
+      entry: overAt(entry),
+      entries: new Map(owners.map((owner, i) => [owner, overAt(entries[i])])),
     };
+  }
+
+  /** What a listing shows of the lock's bucket under its name, and who waits for it as the search for deadlocks asks. */
+  async listed(name: string, owners: readonly string[]): Promise<{ names: string[]; waiting: string[] }> {
+    const [, , , , places = '', , namesKey = '', pairs = '', due = ''] = this.keys.of(name);
+    const range = [`[${name}`, `[${name}`, 10];
+    const [[, , ...names], waits] = await Promise.all([
+      this.run(listScript, [namesKey, due], ['n', ...range]),
+      this.run(waitsScript, [pairs, due], [places.slice(0, -name.length), 1000, ...owners]),
+    ]);
+    return { names, waiting: waits.filter((_, i) => i % 2 === 0 && waits[i + 1] === name) };
   }
 
   /** What was told since the last time. */
@@ -115,12 +193,19 @@ export class ScriptedLocks {
   }
 }
 
+/** An owner with a lock, as the index of its bucket has them. */
+function pairOf(owner: string, name: string): string {
+  return `${Buffer.byteLength(owner)}:${owner}${name}`;
+}
+
 function withScores(
-  hash: Record<string, string>,
-  scores: string[],
+  pairs: readonly string[],
+  scores: readonly string[],
 ): Map<string, { words: string[]; score: number | undefined }> {
   const merged = new Map<string, { words: string[]; score: number | undefined }>();
-  for (const [owner, text] of Object.entries(hash)) merged.set(owner, { words: text.split(' '), score: undefined });
+  for (let i = 0; i + 1 < pairs.length; i += 2) {
+    merged.set(pairs[i] ?? '', { words: (pairs[i + 1] ?? '').split(' '), score: undefined });
+  }
   for (let i = 0; i + 1 < scores.length; i += 2) {
     const owner = scores[i] ?? '';
     merged.set(owner, { words: merged.get(owner)?.words ?? [], score: Number(scores[i + 1]) });

@@ -72,7 +72,7 @@ local function enlist(upgrade, ticket)
 end
 
 local function grant(how)
-  if partly and how ~= 'renewed' then
+  if partly then
     local was = how == 'upgraded' and { token = hold.token, deadline = hold.deadline, lease = hold.lease } or nil
     hold = {
       mode = mode, token = next_token(), lease = lease, call = call, confirmed = false,
@@ -98,7 +98,7 @@ local function grant(how)
   return finish(more, 'granted', hold.token, how)
 end
 
-if hold and not hold.confirmed and not (partly and hold.call == call) then
+if hold and not hold.confirmed then
   -- An offer to this owner that nobody has confirmed yet, or his own acquisition of several under way.
   if hold.mode ~= mode then return finish(more, 'locked') end
   local how = hold.was and 'upgraded' or 'new'
@@ -108,7 +108,7 @@ end
 
 if hold then
   -- Whoever takes several renews and downgrades last, when nothing can stop him any more.
-  if partly and hold.confirmed and (hold.mode == mode or hold.mode == 'x') then
+  if partly and (hold.mode == mode or hold.mode == 'x') then
     return finish(more, 'granted', hold.token, 'held')
   end
   if hold.mode == mode then return grant('renewed') end

@@ -32,7 +32,6 @@ local mine = hold and hold.deadline > lock.now and (token == '' and hold.call ==
 if not mine then return finish(step(), 'gone') end
 local how = hold.confirmed and 'joined' or hold.was and 'upgraded' or 'new'
 local place = place_of(owner)
-if place and place.state == 'q' then place = nil end
 local part = ARGV[11] == '1' and not hold.confirmed
 confirm(owner, hold, place, lease, call, part, token == '')
 return finish(step(), 'granted', token == '' and hold.token or token, how)

@@ -32,9 +32,11 @@ for _, owner in ipairs(owners) do
   if tonumber(hold.token) > tonumber(bound) then
     spared = spared + 1
   else
-    if is_own(hold) then
-      ended = ended + 1
-      if not hold.confirmed then event('released', owner, 's', hold.was.token) end
+    local own = is_own(hold)
+    if own then ended = ended + 1 end
+    if not hold.confirmed and hold.was then
+      if not own then expired = expired + 1 end
+      event(own and 'released' or 'expired', owner, 's', hold.was.token)
     end
     hold.was = nil
     if place and place.state == 'o' then

@@ -28,6 +28,7 @@ local hold, place = hold_of(owner), place_of(owner)
 if not hold or hold.call ~= call or hold.deadline <= lock.now then return finish(step(), 0) end
 if hold.confirmed and place and place.state == 'c' and not is_dead(place) then
   event('released', owner, hold.mode, hold.token)
+  if hold.was and hold.was.deadline > lock.now then event('acquired', owner, 's', hold.was.token) end
   hold.confirmed, hold.call, hold.deadline = false, '-', lock.now + OFFER_MS
   place.state = 'o'
   put_place(owner, place, hold)

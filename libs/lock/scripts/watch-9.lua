@@ -36,8 +36,8 @@ for i = 1, #watchers, 2 do
 end
 if watches > 0 then
   redis.call('HSET', KEYS[6], CALLER, exact(lock.now + watches))
-  redis.call('PEXPIRE', KEYS[6], exact(watches + KEEP_MS))
   lock.watch = math.max(lock.watch, lock.now + watches)
+  redis.call('PEXPIRE', KEYS[6], exact(lock.watch - lock.now + KEEP_MS))
   if lock.seq == 0 then lock.seq = lock.micros end
 end
 local view = inspect(tonumber(ARGV[8]))

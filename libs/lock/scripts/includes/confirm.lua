@@ -1,8 +1,9 @@
 -- Makes the hold its owner's: the lease starts now. Of a place that offered it, the connections on other instances have
 -- not heard yet; they are remembered, so that the grant is not taken back while one of them waits for it.
+-- Where he waits for an upgrade already, that goes on.
 -- As part of several (`part`) it stays unconfirmed; once all of them are (`whole`), it can still be undone.
 local function confirm(owner, hold, place, lease, call, part, whole)
-  if place then
+  if place and place.state ~= 'q' then
     remove_instance(place, CALLER)
     if #place.instances == 0 then
       redis.call('HDEL', KEYS[5], owner)
@@ -20,7 +21,7 @@ local function confirm(owner, hold, place, lease, call, part, whole)
     hold.lease, hold.call, hold.confirmed = lease, call, true
     if not whole then hold.was = nil end
   end
-  if place then put_place(owner, place, hold) end
+  if place and place.state == 'c' then put_place(owner, place, hold) end
   put_hold(owner, hold, place)
   if first and not part then event('acquired', owner, hold.mode, hold.token) end
   return hold.token

@@ -1,7 +1,7 @@
 -- An offer that is not confirmed is nobody's hold yet: its owner still waits, and an upgrader still holds what he had.
 local function inspect(most)
   local holders, waiters, offered = {}, {}, {}
-  local token, hidden = 0, 0
+  local mode, token, hidden = '', 0, 0
   local function add_waiter(owner, place)
     local instance = place.instances[1]
     waiters[#waiters + 1] = owner
@@ -18,9 +18,10 @@ local function inspect(most)
       hidden = hidden + 1
     else
       token = math.max(token, tonumber(held.token))
+      mode = hold.confirmed and hold.mode or 's'
       if i <= most then
         holders[#holders + 1] = owner
-        holders[#holders + 1] = hold.confirmed and hold.mode or 's'
+        holders[#holders + 1] = mode
         holders[#holders + 1] = held.token
         holders[#holders + 1] = exact(held.deadline - lock.now)
       end
@@ -42,6 +43,6 @@ local function inspect(most)
   end
   waiting = waiting + redis.call('ZCARD', KEYS[4])
   local count = live_holders() - hidden
-  if count == 0 and waiting == 0 then lock.mode = '' end
-  return { exact(lock.millis), -1, 0, 0, lock.mode, exact(token), count, waiting, holders, waiters, exact(lock.seq) }
+  if count > 0 and mode == '' then mode = lock.mode end
+  return { exact(lock.millis), -1, 0, 0, mode, exact(token), count, waiting, holders, waiters, exact(lock.seq) }
 end

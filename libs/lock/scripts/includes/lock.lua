@@ -14,7 +14,7 @@ local function exact(number) return string.format('%.0f', number) end
 local function load_lock()
   local time = redis.call('TIME')
   local fields = redis.call('HMGET', KEYS[1], 'token', 'ticket', 'seq', 'last', 'offset', 'mode', 'armed', 'head',
-    'waits', 'watch', 'alarm')
+    'waits', 'watch', 'alarm', 'back')
   local micros = time[1] * 1000000 + time[2]
   local millis = math.floor(micros / 1000)
   local function number(i) return tonumber(fields[i] or '0') end
@@ -22,7 +22,7 @@ local function load_lock()
     micros = micros, millis = millis,
     token = number(1), ticket = number(2), seq = number(3), offset = number(5),
     mode = fields[6] or '', armed = number(7), head = fields[8] or '',
-    waits = number(9), watch = number(10), alarm = number(11),
+    waits = number(9), watch = number(10), alarm = number(11), back = number(12),
   }
   -- How many hold it, those whose deadline passed included, and how many are queued: kept up to date by whatever adds or
   -- removes one, since most locks have none of either and much need not be asked for then.
@@ -127,6 +127,8 @@ local function put_hold(owner, hold, place)
     was and was.token or '-', was and exact(was.deadline) or '-', was and exact(was.lease) or '-',
   }, ' '))
   lock.holds = lock.holds + redis.call('ZADD', KEYS[3], exact(hold.deadline), owner)
+  -- Nobody holds it beside an upgrade; until that is confirmed, the hold to go back to is kept for its own time.
+  lock.back = was and was.deadline or 0
   index_owner(owner, hold, place)
 end
 

@@ -25,13 +25,17 @@ local function end_hold(owner, hold, kind)
       mode = 's', token = was.token, lease = was.lease, call = '-', confirmed = true, deadline = was.deadline,
     }, place)
     lock.mode = 's'
+    if hold.confirmed then event('acquired', owner, 's', was.token) end
     return
   end
   drop_hold(owner, place)
   if queued and place.upgrade then redis.call('ZADD', KEYS[4], exact(rank_of(place, false)), owner) end
-  if hold.confirmed then
-    if kind == 'expired' then expired = expired + 1 end
-    event(kind == 'expired' and kind or 'released', owner, hold.mode, hold.token)
+  -- Of an upgrade that nobody confirmed, only the shared hold before it was ever known, whose time is over.
+  if hold.confirmed or hold.was then
+    local known = hold.confirmed and hold or { mode = 's', token = hold.was.token }
+    local over = kind == 'expired' or not hold.confirmed
+    if over then expired = expired + 1 end
+    event(over and 'expired' or 'released', owner, known.mode, known.token)
   end
 end
 
@@ -67,11 +71,11 @@ local function offer(owner, place, hold)
   lock.queue = lock.queue - redis.call('ZREM', KEYS[4], owner)
   local token = next_token()
   lock.mode = place.mode
+  put_place(owner, place, hold)
   put_hold(owner, {
     mode = place.mode, token = token, lease = OFFER_MS, call = '-', confirmed = false,
     deadline = lock.now + OFFER_MS, was = was,
   }, place)
-  put_place(owner, place, hold)
   for _, instance in ipairs(place.instances) do tell(instance.id, 'lock.offer', NAME, owner, token) end
 end
 
@@ -181,19 +185,20 @@ end
 
 local function save_lock()
   clear_index()
-  local latest = lock.holds > 0 and redis.call('ZREVRANGE', KEYS[3], 0, 0, 'WITHSCORES')[2]
-  local till = math.max(tonumber(latest or '0'), lock.waits, lock.watch)
-  local keep = math.max(till - lock.now, 0) + KEEP_MS
   local used = lock.holds > 0 or lock.queue > 0
+  if not used then lock.mode, lock.back = '', 0 end
+  local latest = lock.holds > 0 and redis.call('ZREVRANGE', KEYS[3], 0, 0, 'WITHSCORES')[2]
+  local till = math.max(tonumber(latest or '0'), lock.waits, lock.watch, lock.back)
+  local keep = math.max(till - lock.now, 0) + KEEP_MS
   if used then
     index(KEYS[7], NAME, 'n', lock.millis + keep)
   else
     unindex(KEYS[7], NAME, 'n')
-    lock.mode = ''
   end
   redis.call('HSET', KEYS[1], 'token', exact(lock.token), 'ticket', exact(lock.ticket), 'seq', exact(lock.seq),
     'last', exact(lock.now), 'offset', exact(lock.offset), 'mode', lock.mode, 'armed', exact(lock.armed),
-    'head', lock.head, 'waits', exact(lock.waits), 'watch', exact(lock.watch), 'alarm', exact(lock.alarm))
+    'head', lock.head, 'waits', exact(lock.waits), 'watch', exact(lock.watch), 'alarm', exact(lock.alarm),
+    'back', exact(lock.back))
   for i = 1, used and 5 or 1 do redis.call('PEXPIRE', KEYS[i], exact(keep)) end
 end
 

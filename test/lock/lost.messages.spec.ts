@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually, startCluster, type TestCluster, type TestNode } from '../cluster/index.js';
+import { acquire, look, release } from './lock.client.js';
+import { MessageRelay } from './message.relay.js';
+
+describe('a node that misses every message', () => {
+  let cluster: TestCluster;
+  let relay: MessageRelay;
+  let hearing: TestNode;
+  let deaf: TestNode;
+  beforeAll(async () => {
+    cluster = await startCluster({ nodes: 1 });
+    relay = await MessageRelay.start(cluster.redis.port);
+    hearing = cluster.node(1);
+    deaf = await cluster.add({ REDIS_URL: relay.url });
+  });
+  afterAll(async () => {
+    await cluster.stop();
+    await relay.stop();
+  });
+  const waits = async (name: string, count: number) => {
+    await eventually(async () => (await look(hearing, name)).waitersCount === count, { what: `${count} waiters` });
+  };
+
+  it('still has its waiters served, in their order with those of others', async () => {
+    await acquire(hearing, 'r', 'holder');
+    const granted: string[] = [];
+    const waiting = ['a', 'b', 'c', 'd', 'e', 'f'].map(async (owner, i) => {
+      await waits('r', i);
+      const { ok } = await acquire(i % 2 ? hearing : deaf, 'r', owner, { waitMs: 30_000 });
+      granted.push(owner);
+      if (owner === 'd') relay.loses = false;
+      await release(hearing, 'r', owner);
+      return ok;
+    });
+    await waits('r', 6);
+    relay.loses = true;
+    const since = performance.now();
+    await release(hearing, 'r', 'holder');
+    expect(await Promise.all(waiting)).toEqual([true, true, true, true, true, true]);
+    expect(granted).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
+    expect(relay.lost.filter((message) => message.includes('"lock.offer"'))).toHaveLength(2);
+    // None of the offers lapsed: that would have taken two seconds each. The last was heard of at once.
+    expect(performance.now() - since).toBeLessThan(2 * 1400);
+  }, 30_000);
+
+  it('succeeds a holder whose time ends while it does not know that its waiter is the next', async () => {
+    await acquire(hearing, 's', 'holder', { leaseMs: 1500 });
+    const hangsUp = new AbortController();
+    const first = acquire(hearing, 's', 'first', { waitMs: 20_000 }, { signal: hangsUp.signal }).catch(() => 'cut');
+    await waits('s', 1);
+    const second = acquire(deaf, 's', 'second', { waitMs: 20_000 });
+    await waits('s', 2);
+    relay.loses = true;
+    hangsUp.abort();
+    expect(await first).toBe('cut');
+    await waits('s', 1);
+    const since = performance.now();
+    expect(await second).toMatchObject({ ok: true });
+    expect(relay.lost.some((message) => message.includes('"lock.wake"'))).toBe(true);
+    expect(performance.now() - since).toBeLessThan(1500 + 1400);
+    relay.loses = false;
+  }, 30_000);
+});
