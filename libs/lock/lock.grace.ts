@@ -10,6 +10,8 @@ const SHARING_MS = 1000;
 export class LockGrace {
   /** Redis's clock minus the monotonic one; the least ever seen, so that what remains is never taken for shorter. */
   #ahead: number | undefined;
+  /** The most ever seen: with the least, an answer that was late once would let every deadline be told too early. */
+  #most: number | undefined;
   #until = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -34,12 +36,13 @@ export class LockGrace {
   /** Redis's time in an answer that has just come, ms. */
   seen(time: number): void {
     const ahead = time - performance.now();
-    this.#ahead = this.#ahead === undefined ? ahead : Math.min(this.#ahead, ahead);
+    this.#ahead = Math.min(this.#ahead ?? ahead, ahead);
+    this.#most = Math.max(this.#most ?? ahead, ahead);
   }
 
-  /** A hold was granted or renewed for so many ms from now. */
+  /** A hold was granted or renewed for so many ms, in an answer whose time was {@link seen}. */
   granted(leaseMs: number): void {
-    if (this.#ahead !== undefined) this.share(Math.ceil(performance.now() + this.#ahead + leaseMs));
+    if (this.#most !== undefined) this.share(Math.ceil(performance.now() + this.#most + leaseMs));
   }
 
   /**
@@ -52,6 +55,7 @@ export class LockGrace {
     const before = this.#ahead;
     // The clock of the new one is another.
     this.#ahead = undefined;
+    this.#most = undefined;
     const since = performance.now();
     const end = since + Math.max(this.maxMs, SHARING_MS);
     if (first || before === undefined) {
