@@ -33,7 +33,7 @@ describe('the judge of availability', () => {
     const failed = { failure: '503' };
     expect(rules(incidents(killed), [probe('node1', 1500, failed), probe('node1', 2200)])).toEqual([]);
     expect(rules(incidents(killed), [probe('node2', 1500, failed)])).toEqual(['others go on']);
-    expect(rules(incidents(killed), [probe('node1', 2200, failed)])).toEqual(['others go on']);
+    expect(rules(incidents(killed), [probe('node1', 4200, failed)])).toEqual(['others go on']);
     expect(rules(incidents(restarted), [probe('node2', 1500, failed)])).toEqual([]);
   });
 
@@ -44,6 +44,18 @@ describe('the judge of availability', () => {
       rules(given, [probe('node1', 2500), probe('node2', 3900, { failure: '503' }), probe('node2', 4100)]),
     ).toEqual(['serves again in time']);
     expect(judgeAvailability(given, ['locks'], [probe('node1', 2500)], []).recoveryMs.locks).toBe(510);
+  });
+
+  it('counts a node that serves and fails once more as not yet recovered', () => {
+    const failed = probe('node1', 2900, { failure: '503' });
+    const judged = (probes: Probe[]) => judgeAvailability(incidents(killed), ['locks'], probes, []);
+    expect(judged([probe('node1', 2500), failed, probe('node1', 3000)])).toMatchObject({
+      recoveryMs: { locks: 1010 },
+      violations: [],
+    });
+    expect(rules(incidents(killed), [probe('node1', 2500), failed, probe('node1', 4100)])).toEqual([
+      'serves again in time',
+    ]);
   });
 
   it('allows for a hold where Redis lost its data', () => {

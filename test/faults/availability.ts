@@ -77,7 +77,7 @@ export function judgeAvailability(
         const ms = recovery(incidents, incident, own);
         if (ms === undefined) continue;
         recoveryMs[service] = Math.max(recoveryMs[service], ms);
-        const bound = RECOVERED_MS + (incident.loss ? HELD_MS[service] : 0);
+        const bound = boundOf(incident, service);
         if (ms <= bound) continue;
         const what = `${node} served ${service} again ${ms.toFixed(0)} ms after ${incident.fault} was over; ${bound} are allowed`;
         violations.push({ service, rule: SERVES_AGAIN, what, history: [] });
@@ -172,9 +172,26 @@ function longestOutage(probes: readonly Probe[]): number {
   return longest;
 }
 
-/** Calls during which nothing was wrong with their node. */
+/** So long after the cause is gone a node may take until it serves for good. */
+function boundOf({ loss }: Incident, service: Service): number {
+  return RECOVERED_MS + (loss ? HELD_MS[service] : 0);
+}
+
+/**
+ * Calls during which nothing was wrong with their node. While it recovers it may serve and fail once more: its lease may
+ * run out before it is renewed on the new connection. How long that lasts is what {@link recovery} measures.
+ */
 function undisturbed(incidents: Incidents, probes: readonly Probe[]): readonly Probe[] {
-  return probes.filter(({ node, invoked, completed }) => !incidents.touched(node, invoked, completed));
+  const recovers =
+    ({ node, service, invoked, completed }: Probe) =>
+    (incident: Incident) =>
+      (incident.redis || incident.nodes.includes(node)) &&
+      incident.from <= completed &&
+      incident.healed + boundOf(incident, service) >= invoked;
+  return probes.filter((one) => {
+    const { node, invoked, completed } = one;
+    return !incidents.touched(node, invoked, completed) && !incidents.all.some(recovers(one));
+  });
 }
 
 /** A node that nothing was wrong with never fails a call that needs nothing of another. */
@@ -208,10 +225,18 @@ function slowWrites(incidents: Incidents, writes: readonly Probe[]): ViolationOf
   ];
 }
 
-/** @returns undefined where something else went wrong with the node meanwhile, or the round ended */
+/**
+ * How long after the cause was gone the node served for good.
+ * @param probes of one node and service, one after the other
+ * @returns undefined where something else went wrong with the node meanwhile, or the round ended
+ */
 function recovery(incidents: Incidents, incident: Incident, probes: readonly Probe[]): number | undefined {
   const { healed } = incident;
-  const first = probes.find(({ invoked, failure }) => invoked >= healed && failure === undefined);
+  const after = probes.filter(({ invoked }) => invoked >= healed);
+  const last = after.findLastIndex(
+    ({ invoked, service, failure }) => failure !== undefined && invoked <= healed + boundOf(incident, service),
+  );
+  const first = after.slice(last + 1).find(({ failure }) => failure === undefined);
   if (!first) return undefined;
   const others = incidents.all.filter(
     (other) =>
