@@ -198,6 +198,14 @@ describe('a hold is left behind', () => {
     expect(seen(written().acquire('a', 0, 10, 'unclear'), 900)).toEqual([]);
     expect(seen(written().acquire('a', 0, 10, granted(1)).acquire('a', 20, 30, no('locked'), shared), 50)).toEqual([]);
   });
+
+  it('by a wait that ended without it, also where the answer with the grant may have been lost on the way', () => {
+    const seenAt = (at: number, cut = incident({ from: 100, to: 300 })) =>
+      written().acquire('a', 0, 500, no('timeout'), { waitMs: 500 }).shows(at, ['a'], []).broken(cut);
+    expect(seenAt(400)).toEqual([]);
+    expect(seenAt(600)).toEqual([LEFT_BEHIND]);
+    expect(seenAt(400, incident({ nodes: ['node2'], from: 100, to: 300 }))).toEqual([LEFT_BEHIND]);
+  });
 });
 
 describe('first come, first served', () => {

@@ -53,7 +53,11 @@ function spanOf(
     return { from: takenEarly(name, call) ? invoked : invoked + (answer?.waitedMs ?? 0) - CLOCK_MS, to };
   }
   if (kind === 'renew') return answer?.renewed?.includes(name) === true ? { from: invoked, to } : undefined;
-  if (kind === 'acquire') return undefined;
+  if (kind === 'acquire') {
+    // A grant whose answer was lost may be over when the node reaches Redis again. No call ends with it left behind.
+    const unheard = answer?.reason === 'timeout' && incidents.touched(call.node, invoked, completed);
+    return unheard ? { from: invoked, to: completed } : undefined;
+  }
   // Of several, those before the one that refused were taken, and are given back before the answer.
   if (incidents.touched(call.node, invoked, completed)) {
     return { from: invoked, to: settled(call, incidents) + leaseMs };
