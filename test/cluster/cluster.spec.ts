@@ -33,6 +33,11 @@ it('ports are given out once, and in a row where several are asked for', async (
   expect(ports).toEqual([first, first + 1, first + 4, first + 5]);
 });
 
+it('ports do not end with the first block of a process', async () => {
+  const [one, other] = await Promise.all([60, 60].map(reservePorts));
+  expect(Math.abs((one ?? 0) - (other ?? 0))).toBeGreaterThanOrEqual(60);
+});
+
 describe('a cluster of processes', () => {
   it('is ready when it has started, and gone when it was stopped', async () => {
     const cluster = await startCluster({ nodes: 3 });

@@ -12,20 +12,25 @@ let given = 0;
 
 /**
  * Gives out ports that no other test process gets: a process owns a block of ports by listening on its first one,
- * which the system takes back however the process ends.
+ * which the system takes back however the process ends. One that has used up its block takes another.
  * @param count how many, one after the other
  * @returns the first of them
  */
 export async function reservePorts(count: number): Promise<number> {
-  block ??= reserveBlock();
-  const { first } = await block;
-  while (given + count < BLOCK) {
-    const port = first + given + 1;
-    given += count;
-    const taken = await Promise.all(Array.from({ length: count }, (_, index) => isTaken(port + index)));
-    if (!taken.includes(true)) return port;
+  if (count >= BLOCK) throw new Error(`${count} ports in a row are more than a block has`);
+  for (;;) {
+    const current = (block ??= reserveBlock());
+    const { first } = await current;
+    while (block === current && given + count < BLOCK) {
+      const port = first + given + 1;
+      given += count;
+      const taken = await Promise.all(Array.from({ length: count }, (_, index) => isTaken(port + index)));
+      if (!taken.includes(true)) return port;
+    }
+    if (block !== current) continue;
+    block = reserveBlock();
+    given = 0;
   }
-  throw new Error(`This process has used all of its ${BLOCK} ports from ${first}`);
 }
 
 async function reserveBlock(): Promise<{ guard: Server; first: number }> {
