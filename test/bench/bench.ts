@@ -18,20 +18,27 @@ export interface Contender {
   start(): Promise<Session>;
 }
 
-/** By how much the product must be ahead of a contender; as a ratio of what both gave in the same round. */
+/** What the product has to reach: as a ratio of what both gave in the same round, or as its own figure. */
 interface Target {
   readonly measure: string;
-  readonly against: string;
+  /** The contender by whose figure the product's is divided; the product itself, to compare two of its measures. */
+  readonly against?: string;
+  /** The measure of that contender, where it is another one. */
+  readonly of?: string;
   readonly atLeast?: number;
   readonly atMost?: number;
 }
 
 export interface Subject {
   readonly name: string;
-  /** Of its measures; `/s`: more is better. */
-  readonly unit: '/s' | 'ms';
+  /** Of all its measures, or of each; `/s`: more is better. */
+  readonly unit: string | Readonly<Record<string, string>>;
   readonly contenders: readonly Contender[];
   readonly targets: readonly Target[];
+  /** At most so many, where a round takes long. */
+  readonly rounds?: number;
+  /** `columns`: the contenders beside each other in the report, as for one thing in several sizes. */
+  readonly layout?: 'columns';
 }
 
 /** What a contender needs is not on this machine; its subject goes on without it. */
@@ -46,6 +53,7 @@ export class WrongAnswer extends Error {
 
 export interface Row {
   readonly measure: string;
+  readonly unit: string;
   readonly contender: string;
   readonly role: Contender['role'];
   readonly value: Spread;
@@ -55,15 +63,16 @@ export interface Row {
 
 export interface Judged extends Target {
   readonly reached: number;
-  readonly met: boolean;
+  readonly verdict: 'met' | 'not met' | 'not measured';
 }
 
 export interface Result {
   readonly subject: string;
-  readonly unit: Subject['unit'];
+  readonly rounds: number;
   readonly rows: readonly Row[];
   readonly targets: readonly Judged[];
   readonly skipped: Readonly<Record<string, string>>;
+  readonly layout?: Subject['layout'];
   /** Per contender, round by round. */
   readonly samples: Readonly<Record<string, readonly Sample[]>>;
 }
@@ -72,7 +81,8 @@ export interface Result {
  * Runs a subject: every contender once per round, one after the other and each round beginning with another one, so
  * that what else the machine does meets all of them. The first round warms up and is not counted.
  */
-export async function runSubject(subject: Subject, rounds: number, say: (text: string) => void): Promise<Result> {
+export async function runSubject(subject: Subject, most: number, say: (text: string) => void): Promise<Result> {
+  const rounds = Math.min(most, subject.rounds ?? Infinity);
   const sessions = new Map<string, Session>();
   const skipped: Record<string, string> = {};
   const samples: Record<string, Sample[]> = {};
@@ -99,7 +109,8 @@ export async function runSubject(subject: Subject, rounds: number, say: (text: s
   } finally {
     for (const session of sessions.values()) await session.stop();
   }
-  return { subject: subject.name, unit: subject.unit, ...judge(subject, samples), skipped, samples };
+  const { name, layout } = subject;
+  return { subject: name, rounds, ...judge(subject, samples), skipped, ...(layout && { layout }), samples };
 }
 
 function judge(
@@ -108,21 +119,37 @@ function judge(
 ): Pick<Result, 'rows' | 'targets'> {
   const product = subject.contenders.find(({ role }) => role === 'product')?.name ?? '';
   const own = samples[product] ?? [];
+  const { unit } = subject;
   const rows: Row[] = [];
   for (const { name, role } of subject.contenders) {
     const theirs = samples[name] ?? [];
     for (const measure of Object.keys(theirs[0] ?? {})) {
-      const values = theirs.map((sample) => sample[measure] ?? NaN);
-      const ratios = values.map((value, round) => (own[round]?.[measure] ?? NaN) / value);
-      rows.push({ measure, contender: name, role, value: spread(values), ratio: spread(ratios) });
+      rows.push({
+        measure,
+        unit: typeof unit === 'string' ? unit : (unit[measure] ?? ''),
+        contender: name,
+        role,
+        value: spread(figures(theirs, measure)),
+        ratio: spread(ratios(figures(own, measure), figures(theirs, measure))),
+      });
     }
   }
-  const targets = subject.targets.flatMap((target) => {
-    const row = rows.find(({ measure, contender }) => measure === target.measure && contender === target.against);
-    if (!row) return [];
-    const reached = median(row.ratio.values);
-    const { atLeast = -Infinity, atMost = Infinity } = target;
-    return [{ ...target, reached, met: reached >= atLeast && reached <= atMost }];
+  const targets = subject.targets.map((target): Judged => {
+    const { measure, against, of = measure, atLeast = -Infinity, atMost = Infinity } = target;
+    const theirs = against === undefined ? [] : samples[against];
+    if (!theirs) return { ...target, reached: NaN, verdict: 'not measured' };
+    const values = figures(own, measure);
+    const reached = median(against === undefined ? values : ratios(values, figures(theirs, of)));
+    if (Number.isNaN(reached)) throw new Error(`${subject.name}: nothing was measured of ${measure}`);
+    return { ...target, reached, verdict: reached >= atLeast && reached <= atMost ? 'met' : 'not met' };
   });
   return { rows, targets };
+}
+
+function figures(samples: readonly Sample[], measure: string): number[] {
+  return samples.map((sample) => sample[measure] ?? NaN);
+}
+
+function ratios(own: readonly number[], theirs: readonly number[]): number[] {
+  return theirs.map((value, round) => (own[round] ?? NaN) / value);
 }

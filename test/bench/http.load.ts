@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks';
 import { WrongAnswer } from './bench.js';
 
 /** One call, as the bytes that are sent, and what its answer must be. */
-interface Call {
+export interface Call {
   readonly request: string;
   /** Whether the answer is right; what else the bench needs of it is taken here. */
   readonly accept: (body: string, status: number) => boolean;
@@ -27,7 +27,7 @@ export function get(path: string): string {
 
 /** Connections that are kept, and calls on them: as little work as can be, since it shares the machine with the server. */
 export class HttpLoad {
-  readonly #connections: Connection[] = [];
+  readonly connections: Connection[] = [];
 
   private constructor() {
     // See connect.
@@ -35,7 +35,7 @@ export class HttpLoad {
 
   static async connect(port: number, connections: number): Promise<HttpLoad> {
     const load = new HttpLoad();
-    for (let i = 0; i < connections; i += 1) load.#connections.push(await Connection.open(port));
+    for (let i = 0; i < connections; i += 1) load.connections.push(await Connection.open(port));
     return load;
   }
 
@@ -48,7 +48,7 @@ export class HttpLoad {
     const began = performance.now();
     const until = began + forMs;
     let answered = 0;
-    const work = this.#connections.map(async (connection) => {
+    const work = this.connections.map(async (connection) => {
       for (let call = next(); call && performance.now() < until; call = next()) {
         await connection.make(call);
         answered += 1;
@@ -67,7 +67,7 @@ export class HttpLoad {
   async open(next: NextCall, perSecond: number, forMs: number): Promise<number[]> {
     const began = performance.now();
     const delays: number[] = [];
-    const free = [...this.#connections];
+    const free = [...this.connections];
     const waiting: { due: number; call: Call }[] = [];
     const underWay = new Set<Promise<void>>();
     const send = (connection: Connection, { due, call }: { due: number; call: Call }): void => {
@@ -98,12 +98,12 @@ export class HttpLoad {
   }
 
   close(): void {
-    for (const connection of this.#connections) connection.close();
+    for (const connection of this.connections) connection.close();
   }
 }
 
 /** One connection, on which one call is under way at a time. */
-class Connection {
+export class Connection {
   #received = '';
   #call: Call | undefined;
   #resolve: () => void = () => undefined;
@@ -127,6 +127,7 @@ class Connection {
     return new Connection(socket);
   }
 
+  /** @throws WrongAnswer */
   make(call: Call): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.socket.destroyed) reject(new WrongAnswer('the server closed a connection between two calls'));

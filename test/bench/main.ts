@@ -4,28 +4,45 @@ import { format, resolveConfig } from 'prettier';
 import { startRedis } from '../cluster/index.js';
 import { runSubject, type Result } from './bench.js';
 import { plotFile, plotOf } from './plot.js';
-import { reportOf, type Conditions } from './report.js';
+import { comparedWith, inWords, reportOf, type Conditions } from './report.js';
+import { aNode } from './subjects/a.node.js';
+import { growth } from './subjects/growth.js';
+import { handOff } from './subjects/hand.off.js';
+import { lines } from './subjects/lines.js';
+import { openLoop } from './subjects/open.loop.js';
+import { pushToPop } from './subjects/push.to.pop.js';
 import { routes } from './subjects/routes.js';
 import { services } from './subjects/services.js';
 
 const DIRECTORY = 'docs/results';
 const quick = process.argv.includes('--quick');
 const only = process.argv.find((argument) => argument.startsWith('--only='))?.slice('--only='.length) ?? '';
-const rounds = quick ? 3 : 9;
-const forMs = quick ? 500 : 2000;
+const rounds = quick ? 2 : 5;
+const forMs = quick ? 300 : 800;
 const connections = quick ? [32] : [1, 32, 256];
+const mostThings = quick ? 10_000 : 1_000_000;
 
 const redis = await startRedis();
 const results: Result[] = [];
 try {
-  const subjects = [...connections.map((count) => routes(redis, count, forMs)), ...services(redis, forMs)];
+  const subjects = [
+    ...connections.map((count) => routes(redis, count, forMs)),
+    openLoop(redis, 3 * forMs),
+    ...services(redis, forMs),
+    handOff(redis, forMs),
+    pushToPop(redis, forMs),
+    lines(redis, forMs / 2),
+    ...growth(mostThings, forMs),
+    aNode(redis, 5 * forMs),
+  ];
   for (const subject of subjects.filter(({ name }) => name.includes(only))) {
     const began = performance.now();
     const result = await runSubject(subject, rounds, console.log);
     results.push(result);
     console.log(`\n${subject.name} (${((performance.now() - began) / 1000).toFixed(0)} s)`);
-    for (const { measure, contender, value, ratio } of result.rows) {
-      console.log(`  ${measure} | ${contender}: ${value.median.toPrecision(3)} (ratio ${ratio.median.toFixed(2)})`);
+    for (const { measure, unit, contender, value, ratio } of result.rows) {
+      const figure = `${value.median.toPrecision(3)} ${unit} (ratio ${ratio.median.toFixed(2)})`;
+      console.log(`  ${measure} | ${contender}: ${figure}`);
     }
     await redis.command('FLUSHALL');
   }
@@ -49,10 +66,11 @@ if (!quick && only === '') {
   writeFileSync(`${DIRECTORY}/benchmarks.json`, `${JSON.stringify({ conditions, results })}\n`);
   for (const result of results) writeFileSync(`${DIRECTORY}/${plotFile(result)}`, plotOf(result));
 }
-for (const { subject, targets } of results) {
-  for (const { measure, against, atLeast, atMost, reached, met } of targets) {
-    const bound = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`;
-    console.log(`${met ? 'met    ' : 'NOT MET'} ${subject}: ${measure} / ${against} ${reached.toFixed(2)}, ${bound}`);
+for (const { subject, rows, targets } of results) {
+  for (const target of targets) {
+    const { reached, bound } = inWords(target, rows.find(({ measure }) => measure === target.measure)?.unit ?? '');
+    const what = `${subject}: ${target.measure} / ${comparedWith(target)}`;
+    console.log(`${target.verdict === 'met' ? 'met' : target.verdict.toUpperCase()} | ${what} | ${reached}, ${bound}`);
   }
 }
 process.exit();

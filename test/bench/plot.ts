@@ -17,11 +17,12 @@ export function plotFile({ subject }: Result): string {
 }
 
 /** Bars of the medians, with lines from the least to the most; measures below each other, each on a scale of its own. */
-export function plotOf({ subject, unit, rows }: Result): string {
+export function plotOf({ subject, rows }: Result): string {
   const parts: string[] = [];
   let y = 40;
   for (const [measure, ofMeasure] of Map.groupBy(rows, (row) => row.measure)) {
     const scale = (WIDTH - LABEL - 90) / Math.max(...ofMeasure.map(({ value }) => value.most));
+    const unit = ofMeasure[0]?.unit ?? '';
     parts.push(`<text x="8" y="${y + 12}" font-weight="bold">${escape(`${measure} (${unit})`)}</text>`);
     y += BAR + 4;
     for (const { contender, role, value } of ofMeasure) {

@@ -16,9 +16,9 @@ export function reportOf(results: readonly Result[], { date, node, machine, roun
   return `# Benchmarks
 
 Measured ${date} on ${machine}, Node ${node}, Redis with \`appendfsync always\`, everything on one machine. Every answer
-is checked; one that is wrong ends the run. Contenders run in turn, ${rounds} rounds of ${forMs} ms for each measure, each
-round beginning with another one. Figures are medians, with the least and the most of the rounds; a ratio is the
-product's figure divided by the other's in the same round. Absolute figures say little about another machine.
+is checked; one that is wrong ends the run. Contenders run in turn, ${rounds} rounds of ${forMs} ms for each measure unless
+said otherwise, each round beginning with another one. Figures are medians, with the least and the most of the rounds; a
+ratio is the product's figure divided by the other's in the same round. Absolute figures say little about another machine.
 
 Written by \`npm run bench\`; \`npm run bench -- --quick\` gives a first view in two minutes, and \`--only=Locks\` only the
 subjects whose name contains that. [All samples](benchmarks.json).
@@ -27,37 +27,75 @@ subjects whose name contains that. [All samples](benchmarks.json).
 
 ${targetsOf(results)}
 
-${results.map(sectionOf).join('\n\n')}
+${results.map((result) => sectionOf(result, rounds)).join('\n\n')}
 `;
 }
 
 function targetsOf(results: readonly Result[]): string {
-  const lines = results.flatMap(({ subject, targets }) =>
+  const all = results.flatMap(({ targets }) => targets);
+  const count = (verdict: Judged['verdict']) => all.filter((target) => target.verdict === verdict).length;
+  const lines = results.flatMap(({ subject, targets, rows }) =>
     targets.map((target) => {
-      const { measure, against, reached, met } = target;
-      return `| ${subject}: ${measure} | ${against} | ${boundOf(target)} | ${reached.toFixed(2)} | ${met ? 'yes' : '**no**'} |`;
+      const unit = rows.find(({ measure }) => measure === target.measure)?.unit ?? '';
+      const { reached, bound } = inWords(target, unit);
+      const verdict = target.verdict === 'met' ? 'met' : `**${target.verdict}**`;
+      return `| ${subject}: ${target.measure} | ${comparedWith(target)} | ${bound} | ${reached} | ${verdict} |`;
     }),
   );
-  return ['| what | compared with | ratio wanted | ratio | met |', '|---|---|---|---|---|', ...lines].join('\n');
+  return [
+    `Of ${all.length} targets ${count('met')} are met, ${count('not met')} are not, ${count('not measured')} were not measured.`,
+    ['| what | compared with | wanted | reached | |', '|---|---|---|---|---|', ...lines].join('\n'),
+  ].join('\n\n');
 }
 
-function boundOf({ atLeast, atMost }: Judged): string {
-  return atLeast === undefined ? `at most ${atMost ?? NaN}` : `at least ${atLeast}`;
+/** What a target's figure is divided by. */
+export function comparedWith({ against, of }: Judged): string {
+  if (against === undefined) return 'nothing: the figure itself';
+  return of === undefined ? against : `${against}: ${of}`;
 }
 
-function sectionOf(result: Result): string {
-  const { subject, unit, rows, skipped } = result;
-  const lines = rows.map(
-    ({ measure, contender, role, value, ratio }: Row) =>
-      `| ${measure} | ${contender} | ${figures(value)} | ${role === 'product' ? '' : figures(ratio)} |`,
-  );
+/** A target's bound and figure: a ratio, or with the unit. */
+export function inWords(target: Judged, unit: string): Readonly<Record<'bound' | 'reached', string>> {
+  const { against, atLeast, atMost, reached } = target;
+  const suffix = against === undefined ? ` ${unit}` : '';
+  const bounds = [
+    ...(atLeast === undefined ? [] : [`at least ${atLeast}${suffix}`]),
+    ...(atMost === undefined ? [] : [`at most ${atMost}${suffix}`]),
+  ];
+  const value = against === undefined ? figure(reached) : reached.toFixed(2);
+  return { bound: bounds.join(', '), reached: Number.isNaN(reached) ? '' : `${value}${suffix}` };
+}
+
+function sectionOf(result: Result, usualRounds: number): string {
+  const { subject, skipped, layout, rounds } = result;
   const missing = Object.entries(skipped).map(([name, why]) => `Not measured: ${name}, since ${why}.`);
   return [
     `## ${subject}`,
+    ...(rounds === usualRounds ? [] : [rounds === 1 ? 'One round.' : `${rounds} rounds.`]),
     `![${subject}](${plotFile(result)})`,
-    [`| measure (${unit}) | contender | median (least to most) | ratio |`, '|---|---|---|---|', ...lines].join('\n'),
+    layout === 'columns' ? columnsOf(result) : linesOf(result),
     ...missing,
   ].join('\n\n');
+}
+
+function linesOf({ rows }: Result): string {
+  const lines = rows.map(
+    ({ measure, unit, contender, role, value, ratio }: Row) =>
+      `| ${measure} (${unit}) | ${contender} | ${figures(value)} | ${role === 'product' ? '' : figures(ratio)} |`,
+  );
+  return ['| measure | contender | median (least to most) | ratio |', '|---|---|---|---|', ...lines].join('\n');
+}
+
+function columnsOf({ rows }: Result): string {
+  const contenders = [...new Set(rows.map(({ contender }) => contender))];
+  const lines = [...Map.groupBy(rows, ({ measure }) => measure)].map(([measure, ofMeasure]) => {
+    const cells = contenders.map((name) => {
+      const row = ofMeasure.find(({ contender }) => contender === name);
+      return row ? figure(row.value.median) : '';
+    });
+    return `| ${measure} (${ofMeasure[0]?.unit ?? ''}) | ${cells.join(' | ')} |`;
+  });
+  return [`| | ${contenders.join(' | ')} |`, `|---|${contenders.map(() => '---:|').join('')}`, ...lines].join('\n');
 }
 
 function figures({ median, least, most }: Spread): string {
@@ -66,5 +104,5 @@ function figures({ median, least, most }: Spread): string {
 
 /** Three digits that mean something, and thousands apart. */
 function figure(value: number): string {
-  return Number(value.toPrecision(3)).toLocaleString('en').replaceAll(',', ' ');
+  return Number(value.toPrecision(3)).toLocaleString('en', { maximumFractionDigits: 4 }).replaceAll(',', ' ');
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Child } from '#lib/process';
 import { eventually, makeDirectory, post, get, reservePorts, type TestRedis } from '../cluster/index.js';
@@ -63,16 +63,6 @@ export async function startWebdis(redis: TestRedis): Promise<Server> {
     timeoutMs: 10_000,
   });
   return { port, pid: child.pid, stop };
-}
-
-/** CPU that a process has used so far, in seconds; NaN where the system does not tell. */
-export function cpuSeconds(pid: number): number {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-    return (Number(fields[11]) + Number(fields[12])) / 100;
-  } catch {
-    return NaN;
-  }
 }
 
 function needs(program: string, where: string): void {

@@ -16,3 +16,15 @@ export function median(values: readonly number[]): number {
   const middle = sorted.length / 2;
   return ((sorted[Math.ceil(middle) - 1] ?? NaN) + (sorted[Math.floor(middle)] ?? NaN)) / 2;
 }
+
+/** The least value that this part of all is not above (nearest rank). NaN of nothing. */
+export function percentile(values: readonly number[], part: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(Math.ceil(sorted.length * part) - 1, 0)] ?? NaN;
+}
+
+/** What is told of latencies. @param of what they are of, where a round measures several */
+export function latencies(values: readonly number[], of = ''): Record<string, number> {
+  const suffix = of === '' ? '' : `, ${of}`;
+  return { [`p50${suffix}`]: percentile(values, 0.5), [`p99${suffix}`]: percentile(values, 0.99) };
+}

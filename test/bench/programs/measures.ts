@@ -3,7 +3,8 @@ import type { Sample } from '../bench.js';
 
 /** A contender in this process: runs for a time and says what it measured. */
 export type Run = (forMs: number) => Promise<Sample>;
-export type StartRun = (redisUrl: string) => Promise<Run> | Run;
+/** @param args what else it is told, each as its contender knows it */
+export type StartRun = (redisUrl: string, args: readonly string[]) => Promise<Run> | Run;
 
 /** How many calls are under way at once. */
 const IN_FLIGHT = 32;

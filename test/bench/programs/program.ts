@@ -30,8 +30,13 @@ export async function stopProgram(child: ChildProcess): Promise<void> {
 }
 
 /** A contender of `in.process.ts`: it measures itself, since nothing between it and its caller may be in the way. */
-export async function startInProcess(contender: string, redisUrl: string, forMs: number): Promise<Session> {
-  const child = await startProgram('in.process', [contender, redisUrl]);
+export async function startInProcess(
+  contender: string,
+  redisUrl: string,
+  forMs: number,
+  args: readonly string[] = [],
+): Promise<Session> {
+  const child = await startProgram('in.process', [contender, redisUrl, ...args]);
   return {
     round: async () => {
       const heard = Promise.race([once(child, 'message'), once(child, 'exit')]);

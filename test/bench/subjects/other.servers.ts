@@ -1,6 +1,6 @@
 import type { TestRedis } from '../../cluster/index.js';
 import type { Contender } from '../bench.js';
-import { get, HttpLoad, post, type NextCall } from '../http.load.js';
+import { get, HttpLoad, post, type Connection, type NextCall } from '../http.load.js';
 import { startEtcd, startWebdis } from '../servers.js';
 
 const LINES = 100;
@@ -10,7 +10,7 @@ export function etcd(connections: number, forMs: number): Contender {
   const start = async () => {
     const server = await startEtcd();
     const load = await HttpLoad.connect(server.port, connections);
-    const lease = await leaseOf(load);
+    const [lease] = await leasesOf(load.connections.slice(0, 1));
     let names = 0;
     return {
       round: async () => {
@@ -39,22 +39,16 @@ export function etcd(connections: number, forMs: number): Contender {
   return { name: 'etcd', role: 'rival', start };
 }
 
-async function leaseOf(load: HttpLoad): Promise<string> {
-  let lease = '';
-  let asked = false;
-  const grant: NextCall = () => {
-    if (asked) return undefined;
-    asked = true;
-    return {
+/** @returns a lease of an hour for each connection */
+export async function leasesOf(connections: readonly Connection[]): Promise<string[]> {
+  const leases: string[] = [];
+  for (const connection of connections) {
+    await connection.make({
       request: post('/v3/lease/grant', { TTL: 3600 }),
-      accept: (body) => {
-        lease = (JSON.parse(body) as { ID: string }).ID;
-        return lease !== '';
-      },
-    };
-  };
-  await load.closed(grant, Infinity);
-  return lease;
+      accept: (body) => leases.push((JSON.parse(body) as { ID: string }).ID) > 0 && leases.at(-1) !== '',
+    });
+  }
+  return leases;
 }
 
 /** GET of Redis over HTTP by webdis, beside a read of the cache. */

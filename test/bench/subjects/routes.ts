@@ -1,17 +1,18 @@
 import { startNode, type TestRedis } from '../../cluster/index.js';
 import type { Contender, Sample, Session, Subject } from '../bench.js';
 import { get, HttpLoad, post, type NextCall } from '../http.load.js';
-import { cpuSeconds, startBareApp, type Server } from '../servers.js';
+import { cpuSeconds } from '../process.usage.js';
+import { startBareApp, type Server } from '../servers.js';
 import { etcd, webdis } from './other.servers.js';
 
 const OWNER = 'bench';
 const LINES = 100;
-const LIMIT = 'bare route, answers together';
-const PLAIN = 'bare route';
+export const LIMIT = 'bare route, answers together';
+export const PLAIN = 'bare route';
 const HOT_SIX = ['acquire', 'release', 'push', 'pop', 'write', 'read'];
 
 /** What the calls of a round need to know of each other. */
-class Round {
+export class Round {
   static #number = 0;
   readonly #name = `round ${Round.#number++}`;
   readonly #tokens: [name: string, token: number][] = [];
@@ -166,7 +167,7 @@ export function routes(redis: TestRedis, connections: number, forMs: number): Su
 }
 
 /** The product as it is deployed. */
-async function startServer(redis: TestRedis): Promise<Server> {
+export async function startServer(redis: TestRedis): Promise<Server> {
   const node = await startNode({
     redisUrl: redis.url,
     nodeId: 'node1',

@@ -1,0 +1,139 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { Redis } from 'ioredis';
+import type { Sample } from '../bench.js';
+import { cpuSeconds } from '../process.usage.js';
+import { perSecond, type StartRun } from './measures.js';
+import { startServices } from './services.js';
+
+const LEASE_MS = 86_400_000;
+const PUSHED_AT_ONCE = 1000;
+const WARM_CALLS = 3000;
+
+type Services = Awaited<ReturnType<typeof startServices>>;
+
+/** Things that are there in some number, and what is done meanwhile. */
+interface Things {
+  /** Makes so many of them. */
+  fill(size: number): Promise<void>;
+  /** In this order, each as often: what one makes another takes away. Given how many things there are. */
+  readonly operations: Readonly<Record<string, (number: number, size: number) => Promise<boolean>>>;
+}
+
+/** @param set what all their names begin with */
+type Kind = (services: Services, set: string) => Things;
+
+const kinds: Readonly<Record<string, Kind>> = {
+  'locks held': ({ locks }, set) => {
+    const owner = 'bench';
+    const tokens: number[] = [];
+    const acquire = async (name: string) => await locks.acquire({ name, owner, mode: 'exclusive', leaseMs: LEASE_MS });
+    return {
+      fill: async (size) => {
+        await perSecond(async (number) => (await acquire(`${set} held ${number}`)).ok, Infinity, size);
+      },
+      operations: {
+        acquire: async (number) => {
+          const granted = await acquire(`${set} more ${number}`);
+          if (granted.ok) tokens[number] = granted.token;
+          return granted.ok;
+        },
+        release: async (number) =>
+          (await locks.release({ name: `${set} more ${number}`, owner, token: tokens[number] ?? 0 })).ok,
+      },
+    };
+  },
+  'messages queued': ({ queues }, queue) => {
+    return {
+      fill: async (size) => {
+        for (let first = 0; first < size; first += PUSHED_AT_ONCE) {
+          const length = Math.min(PUSHED_AT_ONCE, size - first);
+          const messages = Array.from({ length }, (_, index) => ({ payload: { number: first + index } }));
+          if (!(await queues.pushMany({ queue, messages })).ok) throw new Error('the queue was not filled');
+        }
+      },
+      operations: {
+        push: async (number) => (await queues.push({ queue, payload: { number } })).ok,
+        pop: async () => (await queues.pop({ queue })).ok,
+      },
+    };
+  },
+  'lines cached': ({ cache }, set) => {
+    // One far from the other, so that what is near in memory does not help.
+    const some = (number: number, size: number) => `${set} line ${(number * 7919) % size}`;
+    const write = async (name: string, number: number) => (await cache.write(name, { number })).ok;
+    return {
+      fill: async (size) => {
+        await perSecond((number) => write(`${set} line ${number}`, number), Infinity, size);
+      },
+      operations: {
+        write: (number, size) => write(some(number, size), number),
+        'read, hit': async (number, size) => (await cache.read(some(number, size)))?.hit === true,
+      },
+    };
+  },
+};
+
+/** @returns what each call of an operation cost */
+async function costs(things: Things, redisPid: number, size: number, calls: number): Promise<Sample> {
+  const sample: Record<string, number> = {};
+  for (const [operation, one] of Object.entries(things.operations)) {
+    const before = [cpuSeconds(redisPid), cpuSeconds(process.pid)] as const;
+    await perSecond((number) => one(number, size), Infinity, calls);
+    sample[`${operation}: CPU of Redis`] = ((cpuSeconds(redisPid) - before[0]) * 1e6) / calls;
+    sample[`${operation}: CPU of the node`] = ((cpuSeconds(process.pid) - before[1]) * 1e6) / calls;
+  }
+  return sample;
+}
+
+/** Bytes that the data of Redis takes and, after a garbage collection, what this process keeps. */
+async function bytes(redis: Redis): Promise<readonly [redis: number, node: number]> {
+  collectGarbage();
+  const memory = await redis.info('memory');
+  const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(memory)?.[1]);
+  const { heapUsed, external } = process.memoryUsage();
+  return [field('used_memory') - field('mem_clients_normal') - field('mem_aof_buffer'), heapUsed + external];
+}
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/**
+ * What operations cost while so many things are there.
+ * @returns a run that is told how often to do each; on a Redis of its own, whose process id it is told
+ */
+function growing(kind: Kind): StartRun {
+  return async (url, [pid, wanted, often]) => {
+    const [redisPid, size, calls] = [Number(pid), Number(wanted), Number(often)];
+    const services = await startServices(url, {
+      CACHE_MAX_LINES: '100000000',
+      CACHE_MAX_BYTES: '100000000000',
+      QUEUE_MAX_LENGTH: '100000000',
+    });
+    const redis = new Redis(url);
+    // What is compiled and grown once is not for the first things to pay.
+    const others = kind(services, 'others');
+    await others.fill(100);
+    await costs(others, redisPid, 100, WARM_CALLS);
+    const before = await bytes(redis);
+    const things = kind(services, 'things');
+    await things.fill(size);
+    const after = await bytes(redis);
+    const held = {
+      'memory of Redis per thing': (after[0] - before[0]) / size,
+      'memory of the node per thing': (after[1] - before[1]) / size,
+    };
+    return async (forMs) => {
+      const [redisBefore, nodeBefore] = [cpuSeconds(redisPid), cpuSeconds(process.pid)];
+      await pause(forMs);
+      const idle = {
+        'idle: CPU of Redis': ((cpuSeconds(redisPid) - redisBefore) * 1e5) / forMs,
+        'idle: CPU of the node': ((cpuSeconds(process.pid) - nodeBefore) * 1e5) / forMs,
+      };
+      return { ...(await costs(things, redisPid, size, calls)), ...idle, ...held };
+    };
+  };
+}
+
+export const growth = Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [name, growing(kind)]));

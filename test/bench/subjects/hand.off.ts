@@ -1,0 +1,195 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import Redlock from 'redlock';
+import { eventually, post as ask, startCluster, type TestCluster, type TestRedis } from '../../cluster/index.js';
+import type { Contender, Session, Subject } from '../bench.js';
+import { competition, type Competitor } from '../competition.js';
+import { Connection, post } from '../http.load.js';
+import { startEtcd } from '../servers.js';
+import { latencies } from '../statistics.js';
+import { leasesOf } from './other.servers.js';
+import { PING, REST_MS, redisRoundTrips, SCRIPT } from './redis.round.trip.js';
+
+const PRODUCT = 'three nodes';
+const WAITERS = [2, 30, 1000];
+const LEASE_MS = 600_000;
+const FILL_MS = 60_000;
+
+const waiting = (waiters: number) => `${waiters} waiters`;
+
+/** What a competition needs of a lock service. */
+interface Arena {
+  /** Those who want the lock of this name: `waiters` and the one who has it. */
+  competitors(name: string, waiters: number): readonly Competitor[];
+  /** Whether all but one wait for it. */
+  allWait(name: string, waiters: number): Promise<boolean>;
+}
+
+/** A lock that all want at once, and each gives up after a moment: from when its release is sent to the next's answer. */
+async function rounds(arena: Arena, counts: readonly number[], forMs: number) {
+  const sample: Record<string, number> = {};
+  for (const waiters of counts) {
+    const name = `wanted ${process.hrtime.bigint()}`;
+    const delays = await competition(arena.competitors(name, waiters), {
+      ready: () => eventually(() => arena.allWait(name, waiters), { what: `${waiters} to wait`, timeoutMs: FILL_MS }),
+      hold: () => pause(REST_MS),
+      forMs,
+    });
+    Object.assign(sample, latencies(delays, waiting(waiters)));
+  }
+  return sample;
+}
+
+/** Connections that are made once and used by the competitors of every round. */
+async function connectTo(ports: readonly number[], most: number): Promise<Connection[]> {
+  const connections: Connection[] = [];
+  for (let i = 0; i < most; i += 1) connections.push(await Connection.open(ports[i % ports.length] ?? 0));
+  return connections;
+}
+
+async function session(cluster: TestCluster, forMs: number): Promise<Session> {
+  const ports = cluster.nodes.map(({ port }) => port);
+  const connections = await connectTo(ports, Math.max(...WAITERS) + 1);
+  const arena: Arena = {
+    competitors: (name, waiters) => {
+      let last = 0;
+      return connections.slice(0, waiters + 1).map((connection, number) => {
+        const owner = `owner ${number}`;
+        let token = 0;
+        return {
+          acquire: () =>
+            connection.make({
+              request: post('/lock/acquire', { name, owner, mode: 'exclusive', leaseMs: LEASE_MS, waitMs: 60_000 }),
+              accept: (body, status) => {
+                ({ token = 0 } = JSON.parse(body) as { token?: number });
+                const grown = token > last;
+                last = token;
+                return status === 200 && grown;
+              },
+            }),
+          release: () =>
+            connection.make({
+              request: post('/lock/release', { name, owner, token }),
+              accept: (body, status) => status === 200 && body === '{"ok":true}',
+            }),
+        };
+      });
+    },
+    allWait: async (name, waiters) => {
+      const { body } = await cluster.node(1).get(`/lock?name=${encodeURIComponent(name)}`);
+      return (body['lock'] as { waitersCount?: number } | undefined)?.waitersCount === waiters;
+    },
+  };
+  return {
+    round: () => rounds(arena, WAITERS, forMs),
+    stop: async () => {
+      for (const connection of connections) connection.close();
+      await cluster.stop();
+    },
+  };
+}
+
+/** etcd's lock over HTTP; each competitor has a lease, since what it holds is known by that. */
+function etcd(forMs: number): Contender {
+  const start = async () => {
+    const server = await startEtcd();
+    const connections = await connectTo([server.port], Math.max(...WAITERS) + 1);
+    const leases = await leasesOf(connections);
+    const arena: Arena = {
+      competitors: (name, waiters) =>
+        connections.slice(0, waiters + 1).map((connection, number) => {
+          let key = '';
+          return {
+            acquire: () =>
+              connection.make({
+                request: post('/v3/lock/lock', { name: base64(name), lease: leases[number] }),
+                accept: (body, status) => {
+                  ({ key = '' } = JSON.parse(body) as { key?: string });
+                  return status === 200 && key !== '';
+                },
+              }),
+            release: () =>
+              connection.make({
+                request: post('/v3/lock/unlock', { key }),
+                accept: (_body, status) => status === 200,
+              }),
+          };
+        }),
+      allWait: async (name, waiters) => {
+        const range = { key: base64(`${name}/`), range_end: base64(`${name}0`), count_only: true };
+        const { body } = await ask(`http://127.0.0.1:${server.port}/v3/kv/range`, range);
+        return Number(body['count']) === waiters + 1;
+      },
+    };
+    return {
+      round: () => rounds(arena, WAITERS, forMs),
+      stop: async () => {
+        for (const connection of connections) connection.close();
+        await server.stop();
+      },
+    };
+  };
+  return { name: 'etcd', role: 'rival', start };
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
+
+/** redlock asks again every 200 ms or so. With 1000 waiters that is 5000 calls a second for one lock: not asked of it. */
+function redlock(redis: TestRedis, forMs: number): Contender {
+  const start = () => {
+    const client = new Redis(redis.url, { enableAutoPipelining: true });
+    // Its types are older than this ioredis; it uses eval alone.
+    const redlocks = new Redlock([client as unknown as Redlock.CompatibleRedisClient], { retryCount: -1 });
+    const arena: Arena = {
+      competitors: (name, waiters) =>
+        Array.from({ length: waiters + 1 }, () => {
+          let lock: Redlock.Lock | undefined;
+          return {
+            acquire: async () => {
+              lock = await redlocks.lock(name, LEASE_MS);
+            },
+            release: async () => {
+              await lock?.unlock();
+            },
+          };
+        }),
+      // It has no queue: who waits is nowhere to be seen.
+      allWait: () => Promise.resolve(true),
+    };
+    return Promise.resolve({
+      round: () => rounds(arena, WAITERS.slice(0, 2), forMs),
+      stop: () => {
+        client.disconnect();
+        return Promise.resolve();
+      },
+    });
+  };
+  return { name: 'redlock, polling', role: 'rival', start };
+}
+
+/** A lock that is wanted on all nodes at once. */
+export function handOff(redis: TestRedis, forMs: number): Subject {
+  const start = async () => await session(await startCluster({ redis }), forMs);
+  const [few = 0] = WAITERS;
+  const many = WAITERS.at(-1) ?? 0;
+  return {
+    name: 'Hand-off of a contended lock across nodes',
+    unit: 'ms',
+    contenders: [
+      { name: PRODUCT, role: 'product', start },
+      ...redisRoundTrips(redis, WAITERS.map(waiting), forMs / WAITERS.length),
+      etcd(forMs),
+      redlock(redis, forMs),
+    ],
+    targets: [
+      ...WAITERS.flatMap((waiters) => [
+        { measure: `p50, ${waiting(waiters)}`, against: PING, atMost: 3 },
+        { measure: `p50, ${waiting(waiters)}`, against: SCRIPT, atMost: 3 },
+      ]),
+      // The two rounds of a p99 differ by up to half where nothing differs at all: less would not tell growth from chance.
+      { measure: `p99, ${waiting(many)}`, against: PRODUCT, of: `p99, ${waiting(few)}`, atMost: 1.5 },
+    ],
+  };
+}

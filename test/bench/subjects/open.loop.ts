@@ -1,0 +1,43 @@
+import type { TestRedis } from '../../cluster/index.js';
+import type { Contender, Subject } from '../bench.js';
+import { HttpLoad } from '../http.load.js';
+import { startBareApp, type Server } from '../servers.js';
+import { latencies } from '../statistics.js';
+import { LIMIT, PLAIN, Round, startServer } from './routes.js';
+
+const PER_SECOND = 1000;
+const CONNECTIONS = 64;
+
+/** Calls that come at a constant rate, answered or not: what a caller among many waits. */
+export function openLoop(redis: TestRedis, forMs: number): Subject {
+  const contender = (name: string, role: Contender['role'], startIt: () => Promise<Server>): Contender => ({
+    name,
+    role,
+    start: async () => {
+      const server = await startIt();
+      const load = await HttpLoad.connect(server.port, CONNECTIONS);
+      return {
+        round: async () => {
+          const round = new Round(role === 'product');
+          const delays = await load.open(round.acquire, PER_SECOND, forMs);
+          await load.closed(round.release, Infinity);
+          return latencies(delays);
+        },
+        stop: async () => {
+          load.close();
+          await server.stop();
+        },
+      };
+    },
+  });
+  return {
+    name: `Latency of acquire at ${PER_SECOND} calls per second`,
+    unit: 'ms',
+    contenders: [
+      contender('node', 'product', async () => await startServer(redis)),
+      contender(PLAIN, 'control', async () => await startBareApp('plain')),
+      contender(LIMIT, 'limit', async () => await startBareApp('together')),
+    ],
+    targets: [{ measure: 'p99', against: PLAIN, atMost: 1.5 }],
+  };
+}
