@@ -37,6 +37,8 @@ export interface Subject {
   readonly targets: readonly Target[];
   /** At most so many, where a round takes long. */
   readonly rounds?: number;
+  /** What the report says of it beside the figures. */
+  readonly note?: string;
   /** `columns`: the contenders beside each other in the report, as for one thing in several sizes. */
   readonly layout?: 'columns';
 }
@@ -73,6 +75,7 @@ export interface Result {
   readonly targets: readonly Judged[];
   readonly skipped: Readonly<Record<string, string>>;
   readonly layout?: Subject['layout'];
+  readonly note?: Subject['note'];
   /** Per contender, round by round. */
   readonly samples: Readonly<Record<string, readonly Sample[]>>;
 }
@@ -109,8 +112,16 @@ export async function runSubject(subject: Subject, most: number, say: (text: str
   } finally {
     for (const session of sessions.values()) await session.stop();
   }
-  const { name, layout } = subject;
-  return { subject: name, rounds, ...judge(subject, samples), skipped, ...(layout && { layout }), samples };
+  const { name, layout, note } = subject;
+  return {
+    subject: name,
+    rounds,
+    ...judge(subject, samples),
+    skipped,
+    ...(layout && { layout }),
+    ...(note && { note }),
+    samples,
+  };
 }
 
 function judge(

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
+import { setTimeout as pause } from 'node:timers/promises';
 import { WrongAnswer } from './bench.js';
 
 /** One call, as the bytes that are sent, and what its answer must be. */
@@ -60,19 +61,20 @@ export class HttpLoad {
 
   /**
    * Calls at a constant rate, whether or not the ones before were answered (open loop): a stall of the server counts
-   * for each call that was due meanwhile.
-   * @returns ms from when each call was due until its answer
+   * for each call that came meanwhile. It sleeps between them, since the server needs the processor that it would take;
+   * by what its timer is late, the call is late, not its answer.
+   * @returns ms from when each call came until its answer, the wait for a free connection included
    * @throws WrongAnswer
    */
   async open(next: NextCall, perSecond: number, forMs: number): Promise<number[]> {
     const began = performance.now();
     const delays: number[] = [];
     const free = [...this.connections];
-    const waiting: { due: number; call: Call }[] = [];
+    const waiting: { came: number; call: Call }[] = [];
     const underWay = new Set<Promise<void>>();
-    const send = (connection: Connection, { due, call }: { due: number; call: Call }): void => {
+    const send = (connection: Connection, { came, call }: { came: number; call: Call }): void => {
       const made = connection.make(call).then(() => {
-        delays.push(performance.now() - due);
+        delays.push(performance.now() - came);
         underWay.delete(made);
         const first = waiting.shift();
         if (first) send(connection, first);
@@ -81,17 +83,17 @@ export class HttpLoad {
       underWay.add(made);
     };
     for (let sent = 0; sent < (perSecond * forMs) / 1000;) {
-      const due = began + (sent * 1000) / perSecond;
-      if (performance.now() < due) {
-        await new Promise((resolve) => setImmediate(resolve));
+      const came = performance.now();
+      if (came < began + (sent * 1000) / perSecond) {
+        await pause(1);
         continue;
       }
       sent += 1;
       const call = next();
       if (!call) break;
       const connection = free.pop();
-      if (connection) send(connection, { due, call });
-      else waiting.push({ due, call });
+      if (connection) send(connection, { came, call });
+      else waiting.push({ came, call });
     }
     while (underWay.size > 0) await Promise.all(underWay);
     return delays;

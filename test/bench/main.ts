@@ -16,11 +16,16 @@ import { services } from './subjects/services.js';
 
 const DIRECTORY = 'docs/results';
 const quick = process.argv.includes('--quick');
-const only = process.argv.find((argument) => argument.startsWith('--only='))?.slice('--only='.length) ?? '';
-const rounds = quick ? 2 : 5;
+const option = (name: string) =>
+  process.argv.find((argument) => argument.startsWith(`--${name}=`))?.slice(name.length + 3);
+const only = option('only') ?? '';
+const rounds = quick ? 1 : 5;
 const forMs = quick ? 300 : 800;
 const connections = quick ? [32] : [1, 32, 256];
-const mostThings = quick ? 10_000 : 1_000_000;
+// A million locks alone take minutes to make.
+const mostThings = Number(option('things') ?? (quick ? 10_000 : 100_000));
+const mostWaiters = quick ? 100 : 1000;
+const callsAmongThings = quick ? 500 : 2000;
 
 const redis = await startRedis();
 const results: Result[] = [];
@@ -29,10 +34,10 @@ try {
     ...connections.map((count) => routes(redis, count, forMs)),
     openLoop(redis, 3 * forMs),
     ...services(redis, forMs),
-    handOff(redis, forMs),
+    handOff(redis, mostWaiters, forMs),
     pushToPop(redis, forMs),
     lines(redis, forMs / 2),
-    ...growth(mostThings, forMs),
+    ...growth(mostThings, callsAmongThings, forMs),
     aNode(redis, 5 * forMs),
   ];
   for (const subject of subjects.filter(({ name }) => name.includes(only))) {

@@ -21,18 +21,20 @@ export function plotOf({ subject, rows }: Result): string {
   const parts: string[] = [];
   let y = 40;
   for (const [measure, ofMeasure] of Map.groupBy(rows, (row) => row.measure)) {
-    const scale = (WIDTH - LABEL - 90) / Math.max(...ofMeasure.map(({ value }) => value.most));
+    const most = Math.max(...ofMeasure.map(({ value }) => value.most));
+    // What is not above nothing has no bar.
+    const scale = (WIDTH - LABEL - 90) / (most > 0 ? most : 1);
     const unit = ofMeasure[0]?.unit ?? '';
     parts.push(`<text x="8" y="${y + 12}" font-weight="bold">${escape(`${measure} (${unit})`)}</text>`);
     y += BAR + 4;
     for (const { contender, role, value } of ofMeasure) {
       const middle = y + BAR / 2;
-      const [least, median, most] = [value.least, value.median, value.most].map((one) => LABEL + one * scale);
+      const [from, end, to] = [value.least, value.median, value.most].map((one) => LABEL + Math.max(one, 0) * scale);
       parts.push(
         `<text x="${LABEL - 8}" y="${middle + 4}" text-anchor="end">${escape(contender)}</text>`,
-        `<rect x="${LABEL}" y="${y}" width="${(median ?? 0) - LABEL}" height="${BAR}" fill="${COLOURS[role]}"/>`,
-        `<path d="M${least} ${middle}H${most}" stroke="#111827" stroke-width="1.5"/>`,
-        `<text x="${(most ?? 0) + 6}" y="${middle + 4}">${Number(value.median.toPrecision(3)).toLocaleString('en')}</text>`,
+        `<rect x="${LABEL}" y="${y}" width="${(end ?? 0) - LABEL}" height="${BAR}" fill="${COLOURS[role]}"/>`,
+        `<path d="M${from} ${middle}H${to}" stroke="#111827" stroke-width="1.5"/>`,
+        `<text x="${(to ?? 0) + 6}" y="${middle + 4}">${Number(value.median.toPrecision(3)).toLocaleString('en')}</text>`,
       );
       y += BAR + 4;
     }

@@ -16,12 +16,12 @@ export function reportOf(results: readonly Result[], { date, node, machine, roun
   return `# Benchmarks
 
 Measured ${date} on ${machine}, Node ${node}, Redis with \`appendfsync always\`, everything on one machine. Every answer
-is checked; one that is wrong ends the run. Contenders run in turn, ${rounds} rounds of ${forMs} ms for each measure unless
-said otherwise, each round beginning with another one. Figures are medians, with the least and the most of the rounds; a
+is checked; one that is wrong ends the run. Contenders run in turn, ${rounds} rounds of ${forMs} ms for each throughput, each
+round beginning with another one; a first round is not counted. Figures are medians, with the least and the most of the rounds; a
 ratio is the product's figure divided by the other's in the same round. Absolute figures say little about another machine.
 
-Written by \`npm run bench\`; \`npm run bench -- --quick\` gives a first view in two minutes, and \`--only=Locks\` only the
-subjects whose name contains that. [All samples](benchmarks.json).
+Written by \`npm run bench\`; \`npm run bench -- --quick\` gives a first view in some three minutes, \`--only=Locks\` only the
+subjects whose name contains that, and \`--things=1000000\` has things grow to that number. [All samples](benchmarks.json).
 
 ## Targets
 
@@ -67,11 +67,12 @@ export function inWords(target: Judged, unit: string): Readonly<Record<'bound' |
 }
 
 function sectionOf(result: Result, usualRounds: number): string {
-  const { subject, skipped, layout, rounds } = result;
+  const { subject, skipped, layout, note, rounds } = result;
   const missing = Object.entries(skipped).map(([name, why]) => `Not measured: ${name}, since ${why}.`);
   return [
     `## ${subject}`,
     ...(rounds === usualRounds ? [] : [rounds === 1 ? 'One round.' : `${rounds} rounds.`]),
+    ...(note === undefined ? [] : [note]),
     `![${subject}](${plotFile(result)})`,
     layout === 'columns' ? columnsOf(result) : linesOf(result),
     ...missing,

@@ -7,7 +7,7 @@ import { startBareApp, type Server } from '../servers.js';
 const START = 'start to ready';
 const MEMORY = 'memory when idle';
 const CPU = 'CPU when idle';
-const POLL_MS = 5;
+const POLL_MS = 10;
 
 /** What a node costs before anybody asks it for anything. */
 export function aNode(redis: TestRedis, forMs: number): Subject {
