@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { judgeAvailability, type Probe } from './availability.js';
 import type { Incident, Incidents } from './round.js';
+import { MACHINE } from './witness.js';
 
 function incidents(...all: Incident[]): Incidents {
   return {
@@ -56,6 +57,13 @@ describe('the judge of availability', () => {
     expect(rules(incidents(killed), [probe('node1', 2500), failed, probe('node1', 4100)])).toEqual([
       'serves again in time',
     ]);
+  });
+
+  it('excuses a node no longer than the machine was late', () => {
+    const stall = { ...restarted, fault: MACHINE };
+    const failing = (at: number) => rules(incidents(stall), [probe('node1', at, { failure: '503' })]);
+    expect(failing(2050)).toEqual([]);
+    expect(failing(2200)).toEqual(['others go on']);
   });
 
   it('allows for a hold where Redis lost its data', () => {

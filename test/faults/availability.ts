@@ -3,6 +3,7 @@ import type { Answer, TestNode } from '../cluster/index.js';
 import type { Service } from './faults.js';
 import { LONGEST_LEASE_MS } from './rig.js';
 import type { Incident, Incidents, Round, Violation } from './round.js';
+import { MACHINE } from './witness.js';
 
 type ViolationOfService = Violation & { readonly service: Service };
 
@@ -185,6 +186,8 @@ function undisturbed(incidents: Incidents, probes: readonly Probe[]): readonly P
   const recovers =
     ({ node, service, invoked, completed }: Probe) =>
     (incident: Incident) =>
+      // For how long the machine held everything up, its witness says itself.
+      incident.fault !== MACHINE &&
       (incident.redis || incident.nodes.includes(node)) &&
       incident.from <= completed &&
       incident.healed + boundOf(incident, service) >= invoked;
