@@ -14,7 +14,7 @@ import { pushToPop } from './subjects/push.to.pop.js';
 import { routes } from './subjects/routes.js';
 import { services } from './subjects/services.js';
 
-const DIRECTORY = 'docs/results';
+const PUBLISHED = 'docs/results';
 const quick = process.argv.includes('--quick');
 const option = (name: string) =>
   process.argv.find((argument) => argument.startsWith(`--${name}=`))?.slice(name.length + 3);
@@ -63,13 +63,14 @@ const conditions: Conditions = {
   forMs,
 };
 // A quick run says how things stand; what is published comes from a whole one.
-if (!quick && only === '') {
-  mkdirSync(DIRECTORY, { recursive: true });
-  const file = `${DIRECTORY}/benchmarks.md`;
+const directory = option('out') ?? (quick || only !== '' ? undefined : PUBLISHED);
+if (directory !== undefined) {
+  mkdirSync(directory, { recursive: true });
+  const file = `${directory}/benchmarks.md`;
   const markdown = reportOf(results, conditions);
-  writeFileSync(file, await format(markdown, { ...(await resolveConfig(file)), parser: 'markdown' }));
-  writeFileSync(`${DIRECTORY}/benchmarks.json`, `${JSON.stringify({ conditions, results })}\n`);
-  for (const result of results) writeFileSync(`${DIRECTORY}/${plotFile(result)}`, plotOf(result));
+  writeFileSync(file, await format(markdown, { ...(await resolveConfig(`${PUBLISHED}/benchmarks.md`)), parser: 'markdown' }));
+  writeFileSync(`${directory}/benchmarks.json`, `${JSON.stringify({ conditions, results })}\n`);
+  for (const result of results) writeFileSync(`${directory}/${plotFile(result)}`, plotOf(result));
 }
 for (const { subject, rows, targets } of results) {
   for (const target of targets) {

@@ -21,7 +21,8 @@ round beginning with another one; a first round is not counted. Figures are medi
 ratio is the product's figure divided by the other's in the same round. Absolute figures say little about another machine.
 
 Written by \`npm run bench\`; \`npm run bench -- --quick\` gives a first view in some three minutes, \`--only=Locks\` only the
-subjects whose name contains that, and \`--things=1000000\` has things grow to that number. [All samples](benchmarks.json).
+subjects whose name contains that, \`--things=1000000\` has things grow to that number, and \`--out=FOLDER\` writes this
+there. [All samples](benchmarks.json).
 
 ## Targets
 

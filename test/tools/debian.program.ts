@@ -17,9 +17,11 @@ export interface Program {
 
 /** Where each program is on Debian and Ubuntu, and how it is asked for its version. */
 const PACKAGES = {
+  etcd: { name: 'etcd-server', version: '--version' },
   haproxy: { name: 'haproxy', version: '-v' },
   prometheus: { name: 'prometheus', version: '--version' },
   promtool: { name: 'prometheus', version: '--version' },
+  webdis: { name: 'webdis', version: '--version' },
 } as const;
 
 /**
