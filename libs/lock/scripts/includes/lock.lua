@@ -1,10 +1,10 @@
 -- One lock: what its keys hold, and the ways to read and write them. Integers are written by exact(), since Lua's own
 -- way turns a token into 1.79e+15. Nothing here is written before everything a script needs was read and decoded.
 local NAME, FLOOR = ARGV[1], tonumber(ARGV[2])
-local OFFER_MS, CHANNEL, CALLER = tonumber(ARGV[4]), ARGV[5], ARGV[6]
+local OFFER_MS, CHANNEL, CALLER = math.abs(tonumber(ARGV[4])), ARGV[5], ARGV[6]
 --- @include "keep"
--- Without an offer's time nothing is handed on.
-local GRANTS = OFFER_MS > 0
+-- Without permission nothing is handed on; what is unconfirmed can be kept all the same.
+local GRANTS = tonumber(ARGV[4]) > 0
 local UPGRADER = -9007199254740992
 local LAPSED = 4503599627370496
 
