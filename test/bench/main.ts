@@ -68,7 +68,10 @@ if (directory !== undefined) {
   mkdirSync(directory, { recursive: true });
   const file = `${directory}/benchmarks.md`;
   const markdown = reportOf(results, conditions);
-  writeFileSync(file, await format(markdown, { ...(await resolveConfig(`${PUBLISHED}/benchmarks.md`)), parser: 'markdown' }));
+  writeFileSync(
+    file,
+    await format(markdown, { ...(await resolveConfig(`${PUBLISHED}/benchmarks.md`)), parser: 'markdown' }),
+  );
   writeFileSync(`${directory}/benchmarks.json`, `${JSON.stringify({ conditions, results })}\n`);
   for (const result of results) writeFileSync(`${directory}/${plotFile(result)}`, plotOf(result));
 }
