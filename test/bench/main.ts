@@ -25,14 +25,14 @@ const option = (name: string) =>
   process.argv.find((argument) => argument.startsWith(`--${name}=`))?.slice(name.length + 3);
 const only = option('only') ?? '';
 const rounds = quick ? 1 : 5;
-const forMs = quick ? 300 : 800;
+const forMs = quick ? 200 : 800;
 const connections = quick ? [32] : [1, 32, 256];
 // A million locks alone take minutes to make.
-const mostThings = Number(option('things') ?? (quick ? 10_000 : 100_000));
+const mostThings = Number(option('things') ?? (quick ? 1000 : 100_000));
 const numbers = quick ? [100, mostThings] : powersOfTen(100, mostThings);
 const bytes = quick ? [10, 100_000] : powersOfTen(10, 100_000);
 const mostWaiters = quick ? 100 : 1000;
-const callsAmongThings = quick ? 500 : 2000;
+const callsAmongThings = quick ? 300 : 2000;
 
 const redis = await startRedis();
 const results: Result[] = [];

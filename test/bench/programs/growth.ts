@@ -9,8 +9,9 @@ import { startServices } from './services.js';
 
 const LEASE_MS = 86_400_000;
 const PUSHED_AT_ONCE = 1000;
-/** Before what is measured, so that what runs often is compiled, and by no more the more things there are. */
-const WARM_CALLS = 5000;
+const BYTES_AT_ONCE = 1_000_000;
+/** Of what is measured: before it, what runs often is compiled. */
+const WARM_TIMES = 5;
 const SMALL_BYTES = 10;
 
 type Services = Awaited<ReturnType<typeof startServices>>;
@@ -55,8 +56,9 @@ const kinds: Readonly<Record<string, Kind>> = {
   'messages queued': ({ queues }, queue, bytes) => {
     return {
       fill: async (size) => {
-        for (let first = 0; first < size; first += PUSHED_AT_ONCE) {
-          const length = Math.min(PUSHED_AT_ONCE, size - first);
+        const atOnce = Math.min(PUSHED_AT_ONCE, Math.ceil(BYTES_AT_ONCE / bytes));
+        for (let first = 0; first < size; first += atOnce) {
+          const length = Math.min(atOnce, size - first);
           const messages = Array.from({ length }, (_, index) => ({ payload: valueOf(first + index, bytes) }));
           if (!(await queues.pushMany({ queue, messages })).ok) throw new Error('the queue was not filled');
         }
@@ -136,7 +138,7 @@ function growing(kind: Kind): StartRun {
     // What is made once, at the first calls, is not for the first things to pay.
     const others = kind(services, 'others', SMALL_BYTES);
     await others.fill(100);
-    await costs(others, redisPid, 100, WARM_CALLS);
+    await costs(others, redisPid, 100, WARM_TIMES * calls);
     const before = await bytes(redis);
     const things = kind(services, 'things', bytesOfValue);
     await things.fill(size);
