@@ -42,7 +42,10 @@ function settled({ node, invoked, completed, waitMs = 0 }: Call, { all }: Incide
  * Holds that a wait may have had and lost before its answer: where the answer to its confirmation was lost, it goes on
  * waiting, and the lease may be over when its node reaches Redis again. No call ends with such a hold left behind.
  */
-function unheard({ kind, node, outcome, invoked, completed, waitMs = 0, leaseMs = 0 }: Call, { all }: Incidents): Span[] {
+function unheard(
+  { kind, node, outcome, invoked, completed, waitMs = 0, leaseMs = 0 }: Call,
+  { all }: Incidents,
+): Span[] {
   if (kind !== 'acquire' || outcome !== 'answered' || waitMs === 0) return [];
   return all
     .filter((one) => (one.redis || one.nodes.includes(node)) && one.from <= completed && one.to >= invoked)

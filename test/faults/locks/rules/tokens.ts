@@ -10,7 +10,11 @@ export function tokens(history: History, holds: readonly Hold[], incidents: Inci
   return [...byName(history)].flatMap(([name, calls]) => {
     const grants = calls.flatMap((call) => grantsOf(call).filter((grant) => grant.name === name));
     const of = holds.filter((hold) => hold.name === name);
-    return [...shared(history, grants), ...growing(history, calls, grants, incidents), ...inOrderOfHolding(history, of)];
+    return [
+      ...shared(history, grants),
+      ...growing(history, calls, grants, incidents),
+      ...inOrderOfHolding(history, of),
+    ];
   });
 }
 
