@@ -139,6 +139,24 @@ describe('when Redis is killed', () => {
     });
   }, 30_000);
 
+  it('leaves no place to whoever was told that Redis did not answer, when Redis hangs', async () => {
+    await using cluster = await startCluster({ nodes: 1 });
+    const node = cluster.node(1);
+    await acquire(node, 'r', 'a', { leaseMs: 60_000 });
+    const waiting = node.post('/lock/acquire', ask('b', { waitMs: 1500 }));
+    await eventually(async () => (await look(node, 'r')).waitersCount === 1, { what: 'the waiter' });
+    cluster.redis.pause();
+    // Redis takes up both calls when it goes on: this one's place, and the first one's end of it, which came too late.
+    const late = node.post('/lock/acquire', ask('c', { waitMs: 60_000 }));
+    expect((await Promise.all([waiting, late])).map(({ status }) => status)).toEqual([503, 503]);
+    cluster.redis.resume();
+    await node.ready();
+    await eventually(async () => (await look(node, 'r')).waitersCount === 0, {
+      what: 'nobody to wait',
+      timeoutMs: 5000,
+    });
+  }, 30_000);
+
   it('grants nothing new when Redis is full, but lets holds be renewed, waited out and released', async () => {
     await using cluster = await startCluster({ nodes: 1 });
     const node = cluster.node(1);
