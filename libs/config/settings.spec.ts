@@ -43,4 +43,27 @@ describe('settings', () => {
       expect(() => readSettings({ REDIS_URL: url })).not.toThrow(/secret/);
     },
   );
+
+  describe('with Sentinels', () => {
+    const read = (url: string) => readSettings({ REDIS_SENTINELS: 'a:26379,[::1]:26379', REDIS_URL: url });
+
+    it.each([
+      '',
+      'redis://127.0.0.1',
+      'redis://[::1]',
+      'redis://localhost',
+      'redis://:secret@redis:6379',
+      'rediss://redis:6380/0',
+    ])('refuse "%s" as REDIS_URL, where their name for the primary has to be', (url) => {
+      expect(() => read(url)).toThrow(InvalidSettings);
+      expect(() => read(url)).toThrow(
+        /^ {2}REDIS_URL must have, with REDIS_SENTINELS, the name .*redis:\/\/mymaster$/m,
+      );
+      expect(() => read(url)).not.toThrow(/secret/);
+    });
+
+    it.each(['redis://mymaster', 'rediss://user:secret@the-primary.prod/1'])('take %s', (url) => {
+      expect(read(url).REDIS_URL).toBe(url);
+    });
+  });
 });

@@ -44,8 +44,8 @@ export const settingsTable = {
   )({
     default: undefined,
     desc:
-      'Sentinels that know which Redis is the primary; the host in REDIS_URL is then the name that they know it by, ' +
-      'and with rediss:// they are asked over TLS too.',
+      'Sentinels that know which Redis is the primary; in place of host and port REDIS_URL then has the name that they ' +
+      'know it by (redis://mymaster), and with rediss:// they are asked over TLS too.',
   }),
   REDIS_SENTINEL_PASSWORD: text(
     /^.+$/,

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { cleanEnv } from 'envalid';
 import { settingsTable } from './settings.table.js';
 
@@ -19,7 +20,26 @@ export class InvalidSettings extends Error {
  * @throws InvalidSettings naming every wrong variable, what it must be and what it was
  */
 export function readSettings(environment: NodeJS.ProcessEnv = process.env) {
-  return readTable(environment, settingsTable);
+  const settings = readTable(environment, settingsTable);
+  const { REDIS_SENTINELS, REDIS_URL } = settings;
+  if (REDIS_SENTINELS !== undefined && !namesGroup(REDIS_URL)) {
+    throw refusal([
+      'REDIS_URL must have, with REDIS_SENTINELS, the name by which the Sentinels know the primary in place of its ' +
+        'address, and no port, like redis://mymaster',
+    ]);
+  }
+  return settings;
+}
+
+/** Whether what stands for the host can be the name of a group that Sentinels watch: an address would never be found. */
+function namesGroup(url: string): boolean {
+  const { hostname, port } = new URL(url);
+  return port === '' && hostname !== 'localhost' && isIP(hostname.replace(/^\[|\]$/g, '')) === 0;
+}
+
+/** @param wrong a line for each wrong variable */
+function refusal(wrong: readonly string[]): InvalidSettings {
+  return new InvalidSettings(`The environment does not fit:\n${wrong.map((line) => `  ${line}`).join('\n')}`);
 }
 
 /** As {@link readSettings}, for another table. */
@@ -29,8 +49,8 @@ export function readTable<Table extends object>(environment: NodeJS.ProcessEnv, 
   return Object.freeze({
     ...cleanEnv(given, table, {
       reporter: ({ errors }) => {
-        const wrong = Object.entries<Error | undefined>(errors).map(([name, error]) => `  ${name} ${error?.message}`);
-        if (wrong.length > 0) throw new InvalidSettings(`The environment does not fit:\n${wrong.join('\n')}`);
+        const wrong = Object.entries<Error | undefined>(errors).map(([name, error]) => `${name} ${error?.message}`);
+        if (wrong.length > 0) throw refusal(wrong);
       },
     }),
   });

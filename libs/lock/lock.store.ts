@@ -228,7 +228,7 @@ export class LockStore {
       name,
       caller.floor(),
       caller.snapshot(),
-      caller.grants() ? bounds.LOCK_OFFER_MS : 0,
+      caller.grants() ? bounds.LOCK_OFFER_MS : -bounds.LOCK_OFFER_MS,
       this.channel,
       caller.instance,
       ...args,

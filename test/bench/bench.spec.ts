@@ -214,8 +214,27 @@ describe('load over HTTP', () => {
     };
     expect(await load.closed(next, Infinity)).toBeGreaterThan(0);
     expect(answered).toBe(20);
-    expect(await load.open(calls(post('/', {}), 10), 1000, 10)).toHaveLength(10);
+    expect((await load.open(calls(post('/', {}), 10), 1000, 10)).answered).toHaveLength(10);
     load.close();
+  });
+
+  it('counts a call at a rate from when it was due: a stall counts for each that came meanwhile', async () => {
+    const load = await HttpLoad.connect(port, 2);
+    const stallMs = 100;
+    let answered = 0;
+    const next = () => ({
+      request: get('/'),
+      accept: () => {
+        answered += 1;
+        for (const until = performance.now() + stallMs; answered === 1 && performance.now() < until;);
+        return true;
+      },
+    });
+    const { sent, answered: delays } = await load.open(next, 1000, 2 * stallMs);
+    load.close();
+    // One is due every millisecond; those of the first half of the stall wait for its second half at least.
+    for (const all of [sent, delays]) expect(all.filter((delay) => delay >= stallMs / 2).length).toBeGreaterThan(40);
+    expect(delays).toHaveLength(2 * stallMs);
   });
 
   it('fails where one answer is wrong', async () => {

@@ -60,21 +60,27 @@ export class HttpLoad {
   }
 
   /**
-   * Calls at a constant rate, whether or not the ones before were answered (open loop): a stall of the server counts
-   * for each call that came meanwhile. It sleeps between them, since the server needs the processor that it would take;
-   * by what its timer is late, the call is late, not its answer.
-   * @returns ms from when each call came until its answer, the wait for a free connection included
+   * Calls at a constant rate, whether or not the ones before were answered (open loop). A call counts from when it was
+   * due, so that a stall counts for each call that came meanwhile, whether the server's or of this process: what its
+   * timer or a full processor makes it late, callers elsewhere would not wait, but they are the same for all servers.
+   * It sleeps between calls, since the server needs the processor that it would take.
+   * @returns ms from when each call was due: until it was sent, wait for a free connection included, and until its answer
    * @throws WrongAnswer
    */
-  async open(next: NextCall, perSecond: number, forMs: number): Promise<number[]> {
+  async open(
+    next: NextCall,
+    perSecond: number,
+    forMs: number,
+  ): Promise<Readonly<Record<'sent' | 'answered', number[]>>> {
     const began = performance.now();
-    const delays: number[] = [];
+    const delays = { sent: [] as number[], answered: [] as number[] };
     const free = [...this.connections];
-    const waiting: { came: number; call: Call }[] = [];
+    const waiting: { due: number; call: Call }[] = [];
     const underWay = new Set<Promise<void>>();
-    const send = (connection: Connection, { came, call }: { came: number; call: Call }): void => {
+    const send = (connection: Connection, { due, call }: { due: number; call: Call }): void => {
+      delays.sent.push(performance.now() - due);
       const made = connection.make(call).then(() => {
-        delays.push(performance.now() - came);
+        delays.answered.push(performance.now() - due);
         underWay.delete(made);
         const first = waiting.shift();
         if (first) send(connection, first);
@@ -83,8 +89,8 @@ export class HttpLoad {
       underWay.add(made);
     };
     for (let sent = 0; sent < (perSecond * forMs) / 1000;) {
-      const came = performance.now();
-      if (came < began + (sent * 1000) / perSecond) {
+      const due = began + (sent * 1000) / perSecond;
+      if (performance.now() < due) {
         await pause(1);
         continue;
       }
@@ -92,8 +98,8 @@ export class HttpLoad {
       const call = next();
       if (!call) break;
       const connection = free.pop();
-      if (connection) send(connection, { came, call });
-      else waiting.push({ came, call });
+      if (connection) send(connection, { due, call });
+      else waiting.push({ due, call });
     }
     while (underWay.size > 0) await Promise.all(underWay);
     return delays;

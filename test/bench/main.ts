@@ -6,7 +6,7 @@ import { runSubject, type Result } from './bench.js';
 import { plotFile, plotOf } from './plot.js';
 import { comparedWith, inWords, reportOf, type Conditions } from './report.js';
 import { aNode } from './subjects/a.node.js';
-import { growth } from './subjects/growth.js';
+import { growth, valueSizes } from './subjects/growth.js';
 import { handOff } from './subjects/hand.off.js';
 import { lines } from './subjects/lines.js';
 import { openLoop } from './subjects/open.loop.js';
@@ -14,18 +14,25 @@ import { pushToPop } from './subjects/push.to.pop.js';
 import { routes } from './subjects/routes.js';
 import { services } from './subjects/services.js';
 
-const DIRECTORY = 'docs/results';
+const PUBLISHED = 'docs/results';
 const quick = process.argv.includes('--quick');
+const powersOfTen = (from: number, to: number) => {
+  const all: number[] = [];
+  for (let one = from; one <= to; one *= 10) all.push(one);
+  return all;
+};
 const option = (name: string) =>
   process.argv.find((argument) => argument.startsWith(`--${name}=`))?.slice(name.length + 3);
 const only = option('only') ?? '';
 const rounds = quick ? 1 : 5;
-const forMs = quick ? 300 : 800;
+const forMs = quick ? 200 : 800;
 const connections = quick ? [32] : [1, 32, 256];
 // A million locks alone take minutes to make.
-const mostThings = Number(option('things') ?? (quick ? 10_000 : 100_000));
+const mostThings = Number(option('things') ?? (quick ? 1000 : 100_000));
+const numbers = quick ? [100, mostThings] : powersOfTen(100, mostThings);
+const bytes = quick ? [10, 100_000] : powersOfTen(10, 100_000);
 const mostWaiters = quick ? 100 : 1000;
-const callsAmongThings = quick ? 500 : 2000;
+const callsAmongThings = quick ? 300 : 2000;
 
 const redis = await startRedis();
 const results: Result[] = [];
@@ -37,8 +44,9 @@ try {
     handOff(redis, mostWaiters, forMs),
     pushToPop(redis, forMs),
     lines(redis, forMs / 2),
-    ...growth(mostThings, callsAmongThings, forMs),
-    aNode(redis, 5 * forMs),
+    ...growth(numbers, callsAmongThings, forMs),
+    ...valueSizes(bytes, callsAmongThings / 2, forMs),
+    aNode(redis, 3 * forMs),
   ];
   for (const subject of subjects.filter(({ name }) => name.includes(only))) {
     const began = performance.now();
@@ -63,13 +71,17 @@ const conditions: Conditions = {
   forMs,
 };
 // A quick run says how things stand; what is published comes from a whole one.
-if (!quick && only === '') {
-  mkdirSync(DIRECTORY, { recursive: true });
-  const file = `${DIRECTORY}/benchmarks.md`;
+const directory = option('out') ?? (quick || only !== '' ? undefined : PUBLISHED);
+if (directory !== undefined) {
+  mkdirSync(directory, { recursive: true });
+  const file = `${directory}/benchmarks.md`;
   const markdown = reportOf(results, conditions);
-  writeFileSync(file, await format(markdown, { ...(await resolveConfig(file)), parser: 'markdown' }));
-  writeFileSync(`${DIRECTORY}/benchmarks.json`, `${JSON.stringify({ conditions, results })}\n`);
-  for (const result of results) writeFileSync(`${DIRECTORY}/${plotFile(result)}`, plotOf(result));
+  writeFileSync(
+    file,
+    await format(markdown, { ...(await resolveConfig(`${PUBLISHED}/benchmarks.md`)), parser: 'markdown' }),
+  );
+  writeFileSync(`${directory}/benchmarks.json`, `${JSON.stringify({ conditions, results })}\n`);
+  for (const result of results) writeFileSync(`${directory}/${plotFile(result)}`, plotOf(result));
 }
 for (const { subject, rows, targets } of results) {
   for (const target of targets) {

@@ -16,12 +16,13 @@ export function reportOf(results: readonly Result[], { date, node, machine, roun
   return `# Benchmarks
 
 Measured ${date} on ${machine}, Node ${node}, Redis with \`appendfsync always\`, everything on one machine. Every answer
-is checked; one that is wrong ends the run. Contenders run in turn, ${rounds} rounds of ${forMs} ms for each throughput, each
+is checked; one that is wrong ends the run. Contenders run in turn, ${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${forMs} ms for each throughput, each
 round beginning with another one; a first round is not counted. Figures are medians, with the least and the most of the rounds; a
 ratio is the product's figure divided by the other's in the same round. Absolute figures say little about another machine.
 
-Written by \`npm run bench\`; \`npm run bench -- --quick\` gives a first view in some three minutes, \`--only=Locks\` only the
-subjects whose name contains that, and \`--things=1000000\` has things grow to that number. [All samples](benchmarks.json).
+Written by \`npm run bench\`; \`npm run bench -- --quick\` gives a first view in some two minutes, \`--only=Locks\` only the
+subjects whose name contains that, \`--things=1000000\` has things grow to that number, and \`--out=FOLDER\` writes this
+there. [All samples](benchmarks.json).
 
 ## Targets
 

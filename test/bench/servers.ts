@@ -1,8 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Child } from '#lib/process';
 import { eventually, makeDirectory, post, get, reservePorts, type TestRedis } from '../cluster/index.js';
+import { findProgram, type Program } from '../tools/debian.program.js';
 import { Missing } from './bench.js';
 import { startProgram, stopProgram } from './programs/program.js';
 
@@ -22,13 +22,14 @@ export async function startBareApp(variant: 'plain' | 'together'): Promise<Serve
 
 /** @throws Missing */
 export async function startEtcd(): Promise<Server> {
-  needs('etcd', 'Debian package etcd-server');
+  const { file, env } = await programOf('etcd');
   const port = await reservePorts(2);
   const directory = makeDirectory();
   const client = `http://127.0.0.1:${port}`;
   const peer = `http://127.0.0.1:${port + 1}`;
   const child = await Child.start({
-    file: 'etcd',
+    file,
+    env,
     args: [
       ...['--name', 'bench', '--data-dir', directory, '--log-level', 'error'],
       ...['--listen-client-urls', client, '--advertise-client-urls', client],
@@ -48,13 +49,13 @@ export async function startEtcd(): Promise<Server> {
 
 /** @throws Missing */
 export async function startWebdis(redis: TestRedis): Promise<Server> {
-  needs('webdis', 'Debian package webdis');
+  const { file: program, env } = await programOf('webdis');
   const port = await reservePorts(1);
   const directory = makeDirectory();
   const file = join(directory, 'webdis.json');
   const settings = { redis_host: '127.0.0.1', redis_port: redis.port, http_host: '127.0.0.1', http_port: port };
   writeFileSync(file, JSON.stringify({ ...settings, daemonize: false, threads: 1, pool_size: 4, verbosity: 0 }));
-  const child = await Child.start({ file: 'webdis', args: [file], cwd: directory });
+  const child = await Child.start({ file: program, env, args: [file], cwd: directory });
   const stop = async () => {
     await child.stop(5000);
   };
@@ -65,8 +66,8 @@ export async function startWebdis(redis: TestRedis): Promise<Server> {
   return { port, pid: child.pid, stop };
 }
 
-function needs(program: string, where: string): void {
-  if (spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0) {
-    throw new Missing(`there is no ${program} on this machine (${where})`);
-  }
+async function programOf(name: 'etcd' | 'webdis'): Promise<Program> {
+  const found = await findProgram(name);
+  if ('why' in found) throw new Missing(found.why);
+  return found;
 }

@@ -4,10 +4,12 @@ import { join } from 'node:path';
 
 const NAME = /^sync-test-(\d+)-/;
 const made = new Set<string>();
+let first = true;
 
 /** A directory for data of a test. It is removed with {@link removeDirectory}, or when this process ends. */
 export function makeDirectory(): string {
-  if (made.size === 0) {
+  if (first) {
+    first = false;
     removeLeftOver();
     process.once('exit', () => {
       for (const directory of made) removeDirectory(directory);

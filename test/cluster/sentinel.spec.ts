@@ -18,33 +18,42 @@ const NAME = 'the-primary';
 /** Of Redis and of the Sentinels, where they ask for one. */
 const PASSWORDS = { redis: 'redis-p4ss', sentinel: 'sentinel-p4ss' };
 
-/** A primary, its replica, and a Sentinel that watches them. */
+/** A primary, its replica, and the Sentinels that watch them. */
 class WatchedRedis {
   readonly #children = new Map<number, Child>();
 
   private constructor(
     readonly primary: number,
     readonly replica: number,
-    private readonly sentinel: number,
+    private readonly sentinels: readonly number[],
     private readonly tls: Certificate | undefined,
   ) {}
 
-  /** @param guarded whether they speak only TLS and ask for passwords */
-  static async start(guarded: boolean): Promise<WatchedRedis> {
-    const [primary, replica, sentinel] = [await reservePorts(1), await reservePorts(1), await reservePorts(1)];
-    const redis = new WatchedRedis(primary, replica, sentinel, guarded ? await makeCertificate() : undefined);
+  /**
+   * @param guarded whether they speak only TLS and ask for passwords
+   * @param quorum how many Sentinels must agree that the primary is dead
+   * @param watching how many there are
+   */
+  static async start(guarded: boolean, quorum: number, watching: number): Promise<WatchedRedis> {
+    const [primary, replica] = [await reservePorts(1), await reservePorts(1)];
+    const sentinels: number[] = [];
+    while (sentinels.length < watching) sentinels.push(await reservePorts(1));
+    const redis = new WatchedRedis(primary, replica, sentinels, guarded ? await makeCertificate() : undefined);
     const own = guarded ? [`requirepass ${PASSWORDS.redis}`, `masterauth ${PASSWORDS.redis}`] : [];
     const durable = ['save ""', 'appendonly yes', 'appendfsync always', 'repl-diskless-sync-delay 0', ...own];
     await redis.#launch(primary, durable);
     await redis.#launch(replica, [...durable, `replicaof 127.0.0.1 ${primary}`]);
     await redis.#untilItSays(replica, 'info replication', 'master_link_status:up');
     const watch = [
-      `sentinel monitor ${NAME} 127.0.0.1 ${primary} 1`,
+      `sentinel monitor ${NAME} 127.0.0.1 ${primary} ${quorum}`,
       `sentinel down-after-milliseconds ${NAME} 1000`,
       ...(guarded ? [`sentinel auth-pass ${NAME} ${PASSWORDS.redis}`, `requirepass ${PASSWORDS.sentinel}`] : []),
     ];
-    await redis.#launch(sentinel, watch, ['--sentinel']);
-    await redis.#untilItSays(sentinel, `sentinel replicas ${NAME}`, 'master-link-status,ok');
+    for (const sentinel of sentinels) await redis.#launch(sentinel, watch, ['--sentinel']);
+    for (const sentinel of sentinels) {
+      await redis.#untilItSays(sentinel, `sentinel replicas ${NAME}`, 'master-link-status,ok');
+      await redis.#untilItSays(sentinel, `sentinel master ${NAME}`, `num-other-sentinels,${watching - 1}`);
+    }
     return redis;
   }
 
@@ -53,7 +62,7 @@ class WatchedRedis {
     return {
       redisUrl: this.tls ? `rediss://:${PASSWORDS.redis}@${NAME}` : `redis://${NAME}`,
       env: {
-        REDIS_SENTINELS: `127.0.0.1:1,127.0.0.1:${this.sentinel}`,
+        REDIS_SENTINELS: [1, ...this.sentinels].map((port) => `127.0.0.1:${port}`).join(),
         ...(this.tls && {
           REDIS_SENTINEL_PASSWORD: PASSWORDS.sentinel,
           NODE_EXTRA_CA_CERTS: this.tls.certificate,
@@ -65,7 +74,7 @@ class WatchedRedis {
   /** Sends one of them one command. */
   async ask(port: number, command: string): Promise<unknown> {
     const [name = '', ...args] = command.split(' ');
-    const password = port === this.sentinel ? PASSWORDS.sentinel : PASSWORDS.redis;
+    const password = this.sentinels.includes(port) ? PASSWORDS.sentinel : PASSWORDS.redis;
     const redis = new Redis(port, '127.0.0.1', {
       retryStrategy: () => null,
       ...(this.tls && { password, tls: { rejectUnauthorized: false } }),
@@ -80,7 +89,7 @@ class WatchedRedis {
 
   /** Makes the replica the primary, while both are well. */
   async failOver(): Promise<void> {
-    await this.ask(this.sentinel, `sentinel failover ${NAME}`);
+    await this.ask(this.sentinels[0] ?? 0, `sentinel failover ${NAME}`);
   }
 
   /** The nodes that have a connection to one of the two, by the names that they give it. */
@@ -89,8 +98,9 @@ class WatchedRedis {
     return [...new Set([...list.matchAll(/ name=sync:(\w+):/g)].map(([, node = '']) => node))].sort();
   }
 
-  kill(port: number): void {
-    this.#children.get(port)?.kill('SIGKILL');
+  /** With a Sentinel, as if they were on one machine: the two that are left have to agree. */
+  killPrimary(): void {
+    for (const port of [this.primary, this.sentinels[0] ?? 0]) this.#children.get(port)?.kill('SIGKILL');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -125,12 +135,12 @@ class WatchedRedis {
 }
 
 it.each([
-  ['another Redis is made the primary', false],
-  ['the primary dies, with passwords and TLS', true],
+  ['another Redis is made the primary', false, 1, 1],
+  ['the primary dies, and one of three Sentinels with it, with passwords and TLS', true, 2, 3],
 ])(
   'nodes ask the Sentinels for the primary, and follow where %s',
-  async (_, guarded) => {
-    await using redis = await WatchedRedis.start(guarded);
+  async (_, guarded, quorum, watching) => {
+    await using redis = await WatchedRedis.start(guarded, quorum, watching);
     const { redisUrl, env } = redis.settings;
     const settings = { redisUrl, env: { ...env, LOCK_GRACE_MAX_MS: '1000' } };
     await using first = await startNode({ ...settings, nodeId: 'node1' });
@@ -153,7 +163,7 @@ it.each([
       timeoutMs: 15_000,
     });
 
-    if (guarded) redis.kill(redis.primary);
+    if (guarded) redis.killPrimary();
     else await redis.failOver();
     const acquire = { name: 'after', mode: 'exclusive', owner: 'me' };
     await eventually(

@@ -38,6 +38,13 @@ describe('the judge of availability', () => {
     expect(rules(incidents(restarted), [probe('node2', 1500, failed)])).toEqual([]);
   });
 
+  it('lets no node answer anything but 503 where it fails', () => {
+    const failing = (status: number) =>
+      rules(incidents(killed), [probe('node1', 1500, { failure: 'x', status }), probe('node1', 2200)]);
+    expect(failing(503)).toEqual([]);
+    expect(failing(500)).toEqual(['unexpected answer']);
+  });
+
   it('wants every node to serve again two seconds after the cause is gone', () => {
     const given = incidents({ ...restarted, to: 9000 });
     expect(rules(given, [probe('node1', 2500), probe('node2', 3900)])).toEqual([]);

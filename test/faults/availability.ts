@@ -10,6 +10,7 @@ type ViolationOfService = Violation & { readonly service: Service };
 export const GO_ON = 'others go on';
 export const SERVES_AGAIN = 'serves again in time';
 export const SHARED_WRITES = 'shared writes go on';
+export const UNEXPECTED = 'unexpected answer';
 
 const EVERY_MS = 150;
 const PATIENCE_MS = 3000;
@@ -29,6 +30,8 @@ export interface Probe {
   readonly invoked: number;
   readonly completed: number;
   readonly failure: string | undefined;
+  /** Of the answer that was no success; undefined where there was none. */
+  readonly status?: number;
 }
 
 export interface Availability {
@@ -66,10 +69,13 @@ export function judgeAvailability(
 ): Availability {
   const recoveryMs = { locks: 0, queues: 0, cache: 0 };
   const outageMs = { locks: 0, queues: 0, cache: 0 };
+  const start = Math.min(...[...probes, ...writes].map(({ invoked }) => invoked));
   const violations = [
-    ...bystanders(incidents, probes),
-    ...bystanders(incidents, writes),
-    ...slowWrites(incidents, writes),
+    ...unexpected(probes),
+    ...unexpected(writes),
+    ...bystanders(incidents, probes, start),
+    ...bystanders(incidents, writes, start),
+    ...slowWrites(incidents, writes, start),
   ];
   for (const service of services) {
     for (const [node, own] of byNode(probes.filter((one) => one.service === service))) {
@@ -81,7 +87,8 @@ export function judgeAvailability(
         const bound = boundOf(incident, service);
         if (ms <= bound) continue;
         const what = `${node} served ${service} again ${ms.toFixed(0)} ms after ${incident.fault} was over; ${bound} are allowed`;
-        violations.push({ service, rule: SERVES_AGAIN, what, history: [] });
+        const shown = own.filter(({ invoked }) => invoked >= incident.healed && invoked <= incident.healed + ms);
+        violations.push({ service, rule: SERVES_AGAIN, what, history: shown.map((one) => lineOf(one, start)) });
       }
     }
   }
@@ -135,13 +142,14 @@ async function writeShared({ signal, prefix, nodes }: Round, writes: Probe[]): P
 
 async function measure(node: TestNode, service: Service, calls: () => Promise<Answer[]>): Promise<Probe> {
   const invoked = performance.now();
-  let failure: string | undefined;
+  let became: Pick<Probe, 'failure' | 'status'>;
   try {
-    failure = (await calls()).find(({ status }) => status !== 200)?.text;
+    const failed = (await calls()).find(({ status }) => status !== 200);
+    became = { failure: failed?.text, ...(failed && { status: failed.status }) };
   } catch (error) {
-    failure = String(error instanceof Error ? (error.cause ?? error) : error);
+    became = { failure: String(error instanceof Error ? (error.cause ?? error) : error) };
   }
-  return { service, node: node.id, invoked, completed: performance.now(), failure };
+  return { service, node: node.id, invoked, completed: performance.now(), ...became };
 }
 
 function post(node: TestNode, path: string, body: Readonly<Record<string, string | number>>): Promise<Answer> {
@@ -197,16 +205,30 @@ function undisturbed(incidents: Incidents, probes: readonly Probe[]): readonly P
   });
 }
 
-/** A node that nothing was wrong with never fails a call that needs nothing of another. */
-function bystanders(incidents: Incidents, probes: readonly Probe[]): ViolationOfService[] {
-  return undisturbed(incidents, probes).flatMap(({ node, service, failure }) => {
-    if (failure === undefined) return [];
-    const what = `${node} failed a call of the ${service} while nothing was wrong with it: ${failure}`;
-    return [{ service, rule: GO_ON, what, history: [] }];
+/** Whatever is wrong with a node, it answers 503 or not at all. */
+function unexpected(probes: readonly Probe[]): ViolationOfService[] {
+  return probes.flatMap(({ node, service, failure, status }) => {
+    if (status === undefined || status === 503) return [];
+    return [{ service, rule: UNEXPECTED, what: `${node} answered ${status}: ${failure}`, history: [] }];
   });
 }
 
-function slowWrites(incidents: Incidents, writes: readonly Probe[]): ViolationOfService[] {
+/** A node that nothing was wrong with never fails a call that needs nothing of another. */
+function bystanders(incidents: Incidents, probes: readonly Probe[], start: number): ViolationOfService[] {
+  return undisturbed(incidents, probes).flatMap((one) => {
+    if (one.failure === undefined) return [];
+    const what = `${one.node} failed a call of the ${one.service} while nothing was wrong with it: ${one.failure}`;
+    return [{ service: one.service, rule: GO_ON, what, history: [lineOf(one, start)] }];
+  });
+}
+
+/** @param start of the round */
+function lineOf({ node, service, invoked, completed, failure }: Probe, start: number): string {
+  const [from, to] = [invoked, completed].map((time) => ((time - start) / 1000).toFixed(3));
+  return `${from}..${to} ${node} ${service} -> ${failure ?? 'ok'}`;
+}
+
+function slowWrites(incidents: Incidents, writes: readonly Probe[], start: number): ViolationOfService[] {
   const [service, rule] = ['cache', SHARED_WRITES] as const;
   const slow = undisturbed(incidents, writes).filter(({ invoked, completed }) => completed - invoked > NOTICED_MS);
   const tooSlow = slow.filter(({ invoked, completed }) => completed - invoked > SHARED_WRITE_MS);
@@ -217,12 +239,13 @@ function slowWrites(incidents: Incidents, writes: readonly Probe[]): ViolationOf
     const alone = incidents.all.filter((other) => other.from <= to && other.to >= from).length === 1;
     if (!second || !alone) return [];
     const what = `a second write at ${second.node} waited for ${nodes.join()} (${fault}), which was given up on before`;
-    return [{ service, rule, what, history: [] }];
+    return [{ service, rule, what, history: during.map((one) => lineOf(one, start)) }];
   });
   return [
-    ...tooSlow.map(({ node, invoked, completed }) => {
+    ...tooSlow.map((one) => {
+      const { node, invoked, completed } = one;
       const what = `a write at ${node} to a line that all had a copy of took ${(completed - invoked).toFixed(0)} ms`;
-      return { service, rule, what, history: [] };
+      return { service, rule, what, history: [lineOf(one, start)] };
     }),
     ...again,
   ];

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Chance } from '../chance.js';
 import { watchAvailability, type Availability } from './availability.js';
 import { cache } from './cache/workload.js';
+import { circumstancesOf } from './circumstances.js';
 import type { Fault, Service } from './faults.js';
 import { IncidentLog } from './incidents.js';
 import { locks } from './locks/workload.js';
@@ -38,6 +39,8 @@ export interface RoundResult {
   readonly availability: Availability;
   /** Of all judges. */
   readonly violations: readonly ViolationOf[];
+  /** Of these violations: what else happened, a line each. */
+  readonly circumstances: readonly string[];
 }
 
 /** Of the service, or of the whole where a fault was not got over. */
@@ -45,6 +48,7 @@ type ViolationOf = Violation & { readonly service: Service | 'all' };
 
 /** Clients of the services work while the faults happen; afterwards everything is healed and judged. */
 export async function runRound(rig: Rig, plan: Plan): Promise<RoundResult> {
+  const start = performance.now();
   rig.incidents = new IncidentLog();
   const { nodes, incidents } = rig;
   const clients = new AbortController();
@@ -64,6 +68,11 @@ export async function runRound(rig: Rig, plan: Plan): Promise<RoundResult> {
   const availability = (await watching)();
   const outcomes = (await working).map(([service, judge]) => [service, judge()] as const);
   const stalls = incidents.all.filter(({ fault }) => fault === MACHINE);
+  const violations = [
+    ...outcomes.flatMap(([service, outcome]) => outcome.violations.map((one) => ({ ...one, service }))),
+    ...availability.violations,
+    ...(trouble === undefined ? [] : [notGotOver(trouble)]),
+  ];
   return {
     plan,
     healed: trouble === undefined,
@@ -71,11 +80,8 @@ export async function runRound(rig: Rig, plan: Plan): Promise<RoundResult> {
     stalledMs: stalls.reduce((sum, { from, healed }) => sum + healed - from, 0),
     outcomes: Object.fromEntries(outcomes),
     availability,
-    violations: [
-      ...outcomes.flatMap(([service, { violations }]) => violations.map((one) => ({ ...one, service }))),
-      ...availability.violations,
-      ...(trouble === undefined ? [] : [notGotOver(trouble)]),
-    ],
+    violations,
+    circumstances: violations.length === 0 ? [] : circumstancesOf(nodes, incidents, start),
   };
 }
 

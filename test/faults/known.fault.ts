@@ -10,4 +10,6 @@ export interface KnownFault {
   readonly rule: string;
   /** What has to go wrong as well for it to show. */
   readonly under?: string;
+  /** How long a round lasts, ms, where most faults' time is too short for it to show. */
+  readonly ms?: number;
 }

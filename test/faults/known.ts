@@ -23,7 +23,10 @@ const MOST_ROUNDS = 20;
  * Runs a build with the known fault until the judge finds it.
  * @returns in which round it was caught; undefined where it was not
  */
-export async function hunt({ files, service, rule, under }: KnownFault, seed: number): Promise<number | undefined> {
+export async function hunt(
+  { files, service, rule, under, ms = ROUND_MS }: KnownFault,
+  seed: number,
+): Promise<number | undefined> {
   const preloads = files.map((file) => fileURLToPath(new URL(`known/${file}`, import.meta.url)));
   const rig = await Rig.start({ preloads });
   try {
@@ -32,7 +35,7 @@ export async function hunt({ files, service, rule, under }: KnownFault, seed: nu
         seed: seed + round - 1,
         faults: faults.filter(({ name }) => name === under),
         services: [service],
-        ms: ROUND_MS,
+        ms,
       };
       const { violations } = await runRound(rig, plan);
       if (violations.some((violation) => violation.rule === rule)) return round;

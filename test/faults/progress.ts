@@ -41,6 +41,7 @@ export class Progress {
       console.log(`       ${service}, ${rule}: ${text}`);
       for (const line of history) console.log(`         ${line}`);
     }
+    for (const line of result.circumstances) console.log(`       meanwhile: ${line}`);
   }
 
   say(text: string): void {

@@ -48,6 +48,7 @@ function round(seed: number, ms: number, broken: boolean): RoundResult {
     outcomes: { locks: { operations: 10, ambiguous: 1, violations: [], figures } },
     availability: { recoveryMs, outageMs: recoveryMs, sharedWriteMs: ms, violations: [] },
     violations: broken ? [{ service: 'locks', rule: 'order', what: 'b came before a', history: ['a asks'] }] : [],
+    circumstances: [],
   };
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { LEASE_MS } from '#lib/membership';
 import { startRedis, type TestRedis } from '../cluster/index.js';
 import type { IncidentLog, Ongoing } from './incidents.js';
 
@@ -9,7 +10,7 @@ export const MACHINE = 'machine';
 const EVERY_MS = 25;
 /** Later than this the machine keeps processes or their disk waiting. A quarter of what a node allows Redis. */
 const LATE_MS = 250;
-/** A node that was kept waiting may have lost its lease, and takes up to this for the next. */
+/** A node that was kept waiting for long may have lost its lease, and takes up to this for the next. */
 const SETTLED_MS = 1000;
 
 /**
@@ -52,7 +53,7 @@ export class Witness {
       await pause(EVERY_MS);
       await this.client.set('witness', from);
       clearTimeout(late);
-      stall?.over(SETTLED_MS);
+      stall?.over(performance.now() - from < LEASE_MS / 2 ? 0 : SETTLED_MS);
     }
   }
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
+import { fetchKubectl } from '../tools/kubectl.js';
 
 const run = promisify(execFile);
 
@@ -32,11 +33,13 @@ function parseManifests(text: string): Manifest[] {
 /** Since this major version all that the manifests use works without a warning. */
 const OLDEST_KUSTOMIZE = 5;
 
+type Render = (folder: string) => Promise<Manifest[]>;
+
 /**
- * Finds what renders a kustomization: kubectl, which has kustomize in it, or kustomize itself.
- * @returns undefined where neither is on this machine, or only an older one
+ * Finds what renders a kustomization: kubectl, which has kustomize in it, or kustomize itself; on PATH, else fetched.
+ * @returns why there is none
  */
-export async function findKustomize(): Promise<((folder: string) => Promise<Manifest[]>) | undefined> {
+export async function findKustomize(): Promise<Render | { readonly why: string }> {
   const programs = [
     { file: 'kubectl', version: ['version', '--client'], build: 'kustomize' },
     { file: 'kustomize', version: ['version'], build: 'build' },
@@ -44,10 +47,14 @@ export async function findKustomize(): Promise<((folder: string) => Promise<Mani
   for (const { file, version, build } of programs) {
     const { stdout } = await run(file, version).catch(() => ({ stdout: '' }));
     const major = Number(/(?:Kustomize Version: |^)v(\d+)/m.exec(stdout)?.[1] ?? 0);
-    if (major < OLDEST_KUSTOMIZE) continue;
-    return async (folder) => parseManifests((await run(file, [build, join(K8S, folder)])).stdout);
+    if (major >= OLDEST_KUSTOMIZE) return renderBy(file, build);
   }
-  return undefined;
+  const fetched = await fetchKubectl();
+  return 'why' in fetched ? fetched : renderBy(fetched.file, 'kustomize');
+}
+
+function renderBy(file: string, build: string): Render {
+  return async (folder) => parseManifests((await run(file, [build, join(K8S, folder)])).stdout);
 }
 
 /** The objects that are written down under a folder, before anything is put together. */

@@ -164,4 +164,43 @@ describe('locks in a process of their user', () => {
     await expect(taking).rejects.toMatchObject({ name: 'RedisUnavailable', mayHaveTakenEffect: true });
     expect((await two.locks.inspect('p5a')).holders).toMatchObject([{ owner: 'a' }]);
   });
+
+  it('taken together and refused stay, where they cannot be given back, for their owner alone', async () => {
+    const shared = (owner: string) => ({ name: 'p9a', owner, mode: 'shared' as const });
+    await two.locks.acquire(exclusive('p9b', 'b'));
+    vi.spyOn(LockStore.prototype, 'undelivered').mockRejectedValueOnce(
+      new RedisUnavailable('Redis cannot be reached', false),
+    );
+    onTestFinished(() => {
+      vi.restoreAllMocks();
+    });
+    const locks = [shared('a'), exclusive('p9b', 'a')];
+    expect(await one.locks.acquireMany({ owner: 'a', locks })).toEqual({ ok: false, reason: 'locked', name: 'p9b' });
+    const later = await two.locks.acquire(shared('c'));
+    expect(await one.locks.acquire(exclusive('p9a', 'd'))).toEqual({ ok: false, reason: 'locked' });
+    const own = await two.locks.acquire(shared('a'));
+    if (!own.ok || !later.ok) throw new Error('both are granted');
+    // It was taken before the other.
+    expect(own.token).toBeLessThan(later.token);
+  });
+
+  it('are granted anew to who goes on waiting, where the answer to the first grant was lost until its lease was over', async () => {
+    await one.locks.acquire(exclusive('p10', 'a'));
+    const confirm = Reflect.get<LockStore, 'confirm'>(LockStore.prototype, 'confirm');
+    const unheard: number[] = [];
+    vi.spyOn(LockStore.prototype, 'confirm').mockImplementationOnce(async function (this: LockStore, ...args) {
+      unheard.push((await confirm.apply(this, args))?.token ?? NaN);
+      throw new RedisUnavailable('Redis did not answer in time', true);
+    });
+    onTestFinished(() => {
+      vi.restoreAllMocks();
+    });
+    const waiting = two.locks.acquire({ ...exclusive('p10', 'b'), leaseMs: 100, waitMs: 5000 });
+    await eventually(async () => (await one.locks.inspect('p10')).waitersCount === 1, { what: 'the waiter' });
+    await one.locks.release(exclusive('p10', 'a'));
+    const granted = await waiting;
+    if (!granted.ok) throw new Error('it is granted');
+    expect(unheard).toHaveLength(1);
+    expect(granted.token).toBeGreaterThan(unheard[0] ?? NaN);
+  });
 });

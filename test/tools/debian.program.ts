@@ -17,9 +17,11 @@ export interface Program {
 
 /** Where each program is on Debian and Ubuntu, and how it is asked for its version. */
 const PACKAGES = {
+  etcd: { name: 'etcd-server', version: '--version' },
   haproxy: { name: 'haproxy', version: '-v' },
   prometheus: { name: 'prometheus', version: '--version' },
   promtool: { name: 'prometheus', version: '--version' },
+  webdis: { name: 'webdis', version: '--version' },
 } as const;
 
 /**
@@ -83,7 +85,7 @@ async function works(file: string, args: string[], env: NodeJS.ProcessEnv = proc
 }
 
 /** The last words of a failed program, which are the ones that say why. */
-function lastLine(error: unknown): string {
+export function lastLine(error: unknown): string {
   const { stderr, message } = error as { stderr?: string; message: string };
   const lines = (stderr ?? message).trim().split('\n');
   return (lines.findLast((line) => line.startsWith('E:')) ?? lines.at(-1) ?? message).trim();

@@ -12,7 +12,7 @@
 -- ARGV[1] name
 -- ARGV[2] floor of the fencing token
 -- ARGV[3] snapshot of the registry
--- ARGV[4] ms for which an offer stands; 0 if nothing may be granted yet, since holds may have been lost
+-- ARGV[4] ms for which an offer stands; negative if nothing may be granted yet, since holds may have been lost
 -- ARGV[5] beginning of a channel name; the instance follows
 -- ARGV[6] instance of the caller
 -- ARGV[7] owner
@@ -135,7 +135,7 @@ local function run()
     return enlist(place.upgrade)
   end
   if again ~= 0 then return enlist(ARGV[17] == '1', again) end
-  if lock.queue == 0 and grantable(mode, limit, live_holders()) then return grant('new') end
+  if GRANTS and lock.queue == 0 and grantable(mode, limit, live_holders()) then return grant('new') end
   if wait == 0 then return finish(more, 'locked') end
   return enlist(false)
 end

@@ -12,7 +12,7 @@
 -- ARGV[1] name
 -- ARGV[2] floor of the fencing token
 -- ARGV[3] snapshot of the registry
--- ARGV[4] ms for which an offer stands; 0 if nothing may be granted yet, since holds may have been lost
+-- ARGV[4] ms for which an offer stands; negative if nothing may be granted yet, since holds may have been lost
 -- ARGV[5] beginning of a channel name; the instance follows
 -- ARGV[6] instance of the caller
 -- ARGV[7..] owners

@@ -9,8 +9,10 @@ import { startServices } from './services.js';
 
 const LEASE_MS = 86_400_000;
 const PUSHED_AT_ONCE = 1000;
+const BYTES_AT_ONCE = 1_000_000;
 /** Of what is measured: before it, what runs often is compiled. */
 const WARM_TIMES = 5;
+const SMALL_BYTES = 10;
 
 type Services = Awaited<ReturnType<typeof startServices>>;
 
@@ -22,8 +24,14 @@ interface Things {
   readonly operations: Readonly<Record<string, (number: number, size: number) => Promise<boolean>>>;
 }
 
-/** @param set what all their names begin with */
-type Kind = (services: Services, set: string) => Things;
+/**
+ * @param set what all their names begin with
+ * @param bytes of the text in each value, where there are values
+ */
+type Kind = (services: Services, set: string, bytes: number) => Things;
+
+const valueOf = (number: number, bytes: number) => ({ number, text: 'x'.repeat(bytes) });
+const hasBytes = (value: unknown, bytes: number) => (value as { text?: string } | null)?.text?.length === bytes;
 
 const kinds: Readonly<Record<string, Kind>> = {
   'locks held': ({ locks }, set) => {
@@ -45,25 +53,29 @@ const kinds: Readonly<Record<string, Kind>> = {
       },
     };
   },
-  'messages queued': ({ queues }, queue) => {
+  'messages queued': ({ queues }, queue, bytes) => {
     return {
       fill: async (size) => {
-        for (let first = 0; first < size; first += PUSHED_AT_ONCE) {
-          const length = Math.min(PUSHED_AT_ONCE, size - first);
-          const messages = Array.from({ length }, (_, index) => ({ payload: { number: first + index } }));
+        const atOnce = Math.min(PUSHED_AT_ONCE, Math.ceil(BYTES_AT_ONCE / bytes));
+        for (let first = 0; first < size; first += atOnce) {
+          const length = Math.min(atOnce, size - first);
+          const messages = Array.from({ length }, (_, index) => ({ payload: valueOf(first + index, bytes) }));
           if (!(await queues.pushMany({ queue, messages })).ok) throw new Error('the queue was not filled');
         }
       },
       operations: {
-        push: async (number) => (await queues.push({ queue, payload: { number } })).ok,
-        pop: async () => (await queues.pop({ queue })).ok,
+        push: async (number) => (await queues.push({ queue, payload: valueOf(number, bytes) })).ok,
+        pop: async () => {
+          const popped = await queues.pop({ queue });
+          return popped.ok && 'item' in popped && hasBytes(popped.item, bytes);
+        },
       },
     };
   },
-  'lines cached': ({ cache }, set) => {
+  'lines cached': ({ cache }, set, bytes) => {
     // One far from the other, so that what is near in memory does not help.
     const some = (number: number, size: number) => `${set} line ${(number * 7919) % size}`;
-    const write = async (name: string, number: number) => (await cache.write(name, { number })).ok;
+    const write = async (name: string, number: number) => (await cache.write(name, valueOf(number, bytes))).ok;
     return {
       fill: async (size) => {
         await perSecond((number) => write(`${set} line ${number}`, number), Infinity, size);
@@ -73,8 +85,10 @@ const kinds: Readonly<Record<string, Kind>> = {
         // One is too quick to be measured.
         '100 reads that hit': async (number, size) => {
           let hits = 0;
-          for (let i = 0; i < 100; i += 1)
-            if ((await cache.read(some(100 * number + i, size)))?.hit === true) hits += 1;
+          for (let i = 0; i < 100; i += 1) {
+            const reading = await cache.read(some(100 * number + i, size));
+            if (reading?.hit === true && hasBytes(reading.value, bytes)) hits += 1;
+          }
           return hits === 100;
         },
       },
@@ -108,11 +122,12 @@ const collectGarbage = runInNewContext('gc') as () => void;
 
 /**
  * What operations cost while so many things are there.
- * @returns a run that is told how often to do each; on a Redis of its own, whose process id it is told
+ * @returns a run on a Redis of its own; it is told that one's process id, how many things, how often to do each
+ *   operation, and how many bytes a value has
  */
 function growing(kind: Kind): StartRun {
-  return async (url, [pid, wanted, often]) => {
-    const [redisPid, size, calls] = [Number(pid), Number(wanted), Number(often)];
+  return async (url, args) => {
+    const [redisPid = 0, size = 0, calls = 0, bytesOfValue = 0] = args.map(Number);
     const services = await startServices(url, {
       // Room for them is made at the start, whatever comes.
       CACHE_MAX_LINES: '2000000',
@@ -121,11 +136,11 @@ function growing(kind: Kind): StartRun {
     });
     const redis = new Redis(url);
     // What is made once, at the first calls, is not for the first things to pay.
-    const others = kind(services, 'others');
+    const others = kind(services, 'others', SMALL_BYTES);
     await others.fill(100);
     await costs(others, redisPid, 100, WARM_TIMES * calls);
     const before = await bytes(redis);
-    const things = kind(services, 'things');
+    const things = kind(services, 'things', bytesOfValue);
     await things.fill(size);
     const after = await bytes(redis);
     const held = {

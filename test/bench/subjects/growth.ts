@@ -2,7 +2,9 @@ import { startRedis } from '../../cluster/index.js';
 import type { Contender, Subject } from '../bench.js';
 import { startInProcess } from '../programs/program.js';
 
-const SMALLEST = 100;
+/** Where only their number counts. */
+const SMALL_BYTES = 10;
+const THINGS_OF_VALUES = 1000;
 const WITHIN = { atLeast: 0.9, atMost: 1.1 };
 const REDIS_MEMORY = 'memory of Redis per thing';
 const NODE_MEMORY = 'memory of the node per thing';
@@ -13,56 +15,96 @@ const NOTE =
   'what Redis says of its data, and what the process keeps after a garbage collection: of few things, less than what else ' +
   'comes and goes there, so that the figure says something from 1 000 on for Redis, from 10 000 on for the node.';
 
+const VALUE_NOTE =
+  `What each call costs in CPU by the size of its value, a text in JSON, while ${THINGS_OF_VALUES.toLocaleString('en')} such things are there, ` +
+  'each size in a process and a Redis of its own. Not flat, since each byte is put into JSON, sent, kept and written to ' +
+  "Redis's file, and on a pop all that again the other way.";
+
 const HITS = '100 reads that hit';
 
-const KINDS: Readonly<Record<string, readonly string[]>> = {
+const KINDS = {
   'locks held': ['acquire', 'release'],
   'messages queued': ['push', 'pop'],
   'lines cached': ['write', HITS],
-};
+} as const;
+type Kind = keyof typeof KINDS;
 
-/** What calls cost, in CPU and memory, by how many things are there already: each number on a Redis of its own. */
-export function growth(most: number, calls: number, forMs: number): Subject[] {
-  const sizes: number[] = [];
-  for (let size = SMALLEST; size <= most; size *= 10) sizes.push(size);
-  return Object.entries(KINDS).map(([kind, operations]) => {
-    const cpu = operations.flatMap((operation) => [`${operation}: CPU of Redis`, `${operation}: CPU of the node`]);
-    return {
-      name: `Growth: ${kind}`,
-      unit: {
-        ...Object.fromEntries(cpu.map((measure) => [measure, 'µs'])),
-        ...Object.fromEntries(IDLE.map((measure) => [measure, '% of a core'])),
-        [REDIS_MEMORY]: 'bytes',
-        [NODE_MEMORY]: 'bytes',
-      },
-      contenders: sizes.map((size) => contender(kind, size, size === most ? 'product' : 'control', calls, forMs)),
-      targets: [
-        // A hit asks nothing of Redis.
-        ...cpu.filter((measure) => measure !== `${HITS}: CPU of Redis`).map(flatSince(SMALLEST)),
-        // A hundred take less than what else comes and goes in Redis.
-        flatSince(10 * SMALLEST)(REDIS_MEMORY),
-      ],
-      rounds: 3,
-      note: NOTE,
-      layout: 'columns',
-    };
-  });
+const cpuOf = (kind: Kind) =>
+  KINDS[kind].flatMap((operation) => [`${operation}: CPU of Redis`, `${operation}: CPU of the node`]);
+
+const unitsOf = (kind: Kind) => ({
+  ...Object.fromEntries(cpuOf(kind).map((measure) => [measure, 'µs'])),
+  ...Object.fromEntries(IDLE.map((measure) => [measure, '% of a core'])),
+  [REDIS_MEMORY]: 'bytes',
+  [NODE_MEMORY]: 'bytes',
+});
+
+/**
+ * What calls cost, in CPU and memory, by how many things are there already: each number on a Redis of its own.
+ * @param sizes how many, from few to many
+ */
+export function growth(sizes: readonly number[], calls: number, forMs: number): Subject[] {
+  const [few = 0] = sizes;
+  return (Object.keys(KINDS) as Kind[]).map((kind) => ({
+    name: `Growth: ${kind}`,
+    unit: unitsOf(kind),
+    contenders: sizes.map((size) =>
+      contender(kind, inDigits(size), size === sizes.at(-1) ? 'product' : 'control', [size, calls, SMALL_BYTES], forMs),
+    ),
+    targets: [
+      // A hit asks nothing of Redis.
+      ...cpuOf(kind)
+        .filter((measure) => measure !== `${HITS}: CPU of Redis`)
+        .map(flatSince(few)),
+      // A hundred take less than what else comes and goes in Redis.
+      ...(sizes[1] === undefined ? [] : [flatSince(sizes[1])(REDIS_MEMORY)]),
+    ],
+    rounds: 3,
+    note: NOTE,
+    layout: 'columns',
+  }));
 }
 
-const flatSince = (size: number) => (measure: string) => ({ measure, against: nameOf(size), ...WITHIN });
+/**
+ * What calls cost, in CPU and memory, by how large the values are: each size on a Redis of its own.
+ * @param sizes in bytes, from small to large
+ */
+export function valueSizes(sizes: readonly number[], calls: number, forMs: number): Subject[] {
+  return (['messages queued', 'lines cached'] as const).map((kind) => ({
+    name: `Value size: ${kind}`,
+    unit: unitsOf(kind),
+    contenders: sizes.map((bytes) => {
+      const role = bytes === sizes.at(-1) ? 'product' : 'control';
+      return contender(kind, `${inDigits(bytes)} bytes`, role, [THINGS_OF_VALUES, calls, bytes], forMs);
+    }),
+    targets: [],
+    rounds: 3,
+    note: VALUE_NOTE,
+    layout: 'columns',
+  }));
+}
 
-function nameOf(size: number): string {
+const flatSince = (size: number) => (measure: string) => ({ measure, against: inDigits(size), ...WITHIN });
+
+function inDigits(size: number): string {
   return size.toLocaleString('en').replaceAll(',', ' ');
 }
 
-function contender(kind: string, size: number, role: Contender['role'], calls: number, forMs: number): Contender {
+/** @param order what the program is told beside its Redis's process: how many things, how many calls, bytes of a value */
+function contender(
+  kind: Kind,
+  name: string,
+  role: Contender['role'],
+  order: readonly number[],
+  forMs: number,
+): Contender {
   return {
-    name: nameOf(size),
+    name,
     role,
     start: async () => {
       const redis = await startRedis();
       try {
-        const args = [redis.pid, size, calls].map(String);
+        const args = [redis.pid, ...order].map(String);
         const session = await startInProcess(kind, redis.url, forMs, args);
         return {
           round: () => session.round(),

@@ -30,6 +30,8 @@ export class LockClient {
     private readonly chance: Chance,
     names: readonly string[],
     private readonly signal: AbortSignal,
+    /** Never heard of again once it holds something: of every round, others wait for a dead holder. */
+    private shortLived = false,
   ) {
     this.#draw = new Draw(chance, names);
   }
@@ -51,6 +53,11 @@ export class LockClient {
     const request = chance.happens(0.1) ? this.#draw.many(this.#owner) : this.#draw.acquire(this.#owner);
     const call = await this.#ask(request);
     if (call.outcome === 'nothing') await pause(50 + chance.below(150));
+    if (this.shortLived && this.#held.size > 0) {
+      this.shortLived = false;
+      this.#rename();
+      return;
+    }
     const steps = chance.below(4);
     for (let step = 0; step < steps && this.#held.size > 0 && !this.#unclear && !this.signal.aborted; step += 1) {
       if (chance.happens(DEATHS)) {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { LockAnswer } from '../../lock/lock.client.js';
+import type { Incident } from '../round.js';
 import type { Mode } from './history.js';
 import { judge } from './judge.js';
 import { knownLockFaults } from './known.js';
@@ -144,6 +145,28 @@ describe('fencing tokens', () => {
   });
 });
 
+describe('a part of several that could not be given back', () => {
+  const cut = incident({ from: 25, to: 60 });
+  const refused = { ...no('timeout'), name: 'y' };
+  const locks = ['x', 'y'].map((name) => ({ name, ...shared }));
+  const left = (many: LockAnswer = refused) =>
+    written()
+      .many('a', ['x', 'y'], 0, 30, many, { waitMs: 30, locks })
+      .acquire('b', 10, 20, granted(5), shared)
+      .acquire('c', 10, 20, granted(6), shared);
+
+  it('may be told its owner later, with the token that it has, and is counted as his', () => {
+    const later = left().acquire('a', 70, 80, granted(4), { ...shared, limit: 2 });
+    expect(later.broken(cut)).toEqual([]);
+    expect(later.broken()).toEqual([EXCLUSION, TOKENS]);
+    expect(later.broken({ ...cut, nodes: ['node2'] })).toEqual([EXCLUSION, TOKENS]);
+  });
+
+  it('is no excuse for a token that excludes others', () => {
+    expect(left().acquire('a', 70, 80, granted(4)).broken(cut)).toContain(TOKENS);
+  });
+});
+
 describe('a hold', () => {
   it('is lost where its owner is told so before its end', () => {
     const held = () => written().acquire('a', 0, 10, granted(1));
@@ -205,6 +228,21 @@ describe('a hold is left behind', () => {
     expect(seenAt(400)).toEqual([]);
     expect(seenAt(600)).toEqual([LEFT_BEHIND]);
     expect(seenAt(400, incident({ nodes: ['node2'], from: 100, to: 300 }))).toEqual([LEFT_BEHIND]);
+  });
+
+  it('by a wait before its grant, but for the lease of one whose answer may have been lost on the way', () => {
+    const seenAt = (at: number, ...all: Incident[]) =>
+      written()
+        .acquire('a', 0, 3000, granted(2, 2900), { waitMs: 5000 })
+        .shows(at, ['a'], [])
+        .broken(...all);
+    const cut = incident({ from: 500, to: 1000 });
+    expect(seenAt(900)).toEqual([LEFT_BEHIND]);
+    expect(seenAt(900, { ...cut, nodes: ['node2'] })).toEqual([LEFT_BEHIND]);
+    expect(seenAt(100, cut)).toEqual([LEFT_BEHIND]);
+    expect(seenAt(1900, cut)).toEqual([]);
+    expect(seenAt(2100, cut)).toEqual([LEFT_BEHIND]);
+    expect(seenAt(2950, cut)).toEqual([]);
   });
 });
 

@@ -21,8 +21,8 @@ export interface Judgement {
 export function judge(history: History, incidents: Incidents): Judgement {
   const holds = certainHolds(history, incidents);
   const violations = [
-    ...exclusion(history, holds),
-    ...tokens(history, holds),
+    ...exclusion(history, holds, incidents),
+    ...tokens(history, holds, incidents),
     ...lostHolds(history, holds, incidents),
     ...answersInTime(history, incidents),
     ...deadlocks(history),

@@ -1,6 +1,7 @@
 import type { Incidents } from '../round.js';
 import { CLOCK_MS, RECOVERY_MS, REDIS_TIMEOUT_MS, SLACK_MS } from './bounds.js';
 import { asks, byOwner, grantsOf, type Call } from './history.js';
+import type { Span } from './spans.js';
 
 /** A time in which an owner may hold a lock. */
 export interface PossibleHold {
@@ -12,6 +13,8 @@ export interface PossibleHold {
 
 /** So soon a hold is taken back whose client hung up. */
 const TAKEN_BACK_MS = REDIS_TIMEOUT_MS + SLACK_MS;
+/** So long an answer may lie unread before it is lost with its connection. */
+const UNREAD_MS = 250;
 
 /** Every time in which someone may hold the lock. @param calls those about it, in the order of their beginning */
 export function possibleHolds(name: string, calls: readonly Call[], incidents: Incidents): PossibleHold[] {
@@ -19,7 +22,8 @@ export function possibleHolds(name: string, calls: readonly Call[], incidents: I
     const leaseMs = Math.max(0, ...own.map((call) => call.leaseMs ?? 0));
     return own.flatMap((call): PossibleHold[] => {
       const span = spanOf(name, call, own, leaseMs, incidents);
-      return span ? [{ owner: call.owner, ...span, call }] : [];
+      const spans = [...(span ? [span] : []), ...unheard(call, incidents)];
+      return spans.map((one) => ({ owner: call.owner, ...one, call }));
     });
   });
 }
@@ -34,13 +38,30 @@ function settled({ node, invoked, completed, waitMs = 0 }: Call, { all }: Incide
   return end;
 }
 
+/**
+ * Holds that a wait may have had and lost before its answer: where the answer to its confirmation was lost, it goes on
+ * waiting, and the lease may be over when its node reaches Redis again. No call ends with such a hold left behind.
+ */
+function unheard(
+  { kind, node, outcome, invoked, completed, waitMs = 0, leaseMs = 0 }: Call,
+  { all }: Incidents,
+): Span[] {
+  if (kind !== 'acquire' || outcome !== 'answered' || waitMs === 0) return [];
+  return all
+    .filter((one) => (one.redis || one.nodes.includes(node)) && one.from <= completed && one.to >= invoked)
+    .map(({ from, to }) => ({
+      from: Math.max(invoked, from - UNREAD_MS),
+      to: Math.min(completed, to + leaseMs),
+    }));
+}
+
 function spanOf(
   name: string,
   call: Call,
   own: readonly Call[],
   leaseMs: number,
   incidents: Incidents,
-): { from: number; to: number } | undefined {
+): Span | undefined {
   const { invoked, completed, outcome, kind, answer } = call;
   if (outcome === 'nothing' || kind === 'release') return undefined;
   if (outcome === 'unclear') {
@@ -53,16 +74,20 @@ function spanOf(
     return { from: takenEarly(name, call) ? invoked : invoked + (answer?.waitedMs ?? 0) - CLOCK_MS, to };
   }
   if (kind === 'renew') return answer?.renewed?.includes(name) === true ? { from: invoked, to } : undefined;
-  if (kind === 'acquire') {
-    // A grant whose answer was lost may be over when the node reaches Redis again. No call ends with it left behind.
-    const unheard = answer?.reason === 'timeout' && incidents.touched(call.node, invoked, completed);
-    return unheard ? { from: invoked, to: completed } : undefined;
-  }
+  if (kind === 'acquire') return undefined;
   // Of several, those before the one that refused were taken, and are given back before the answer.
-  if (incidents.touched(call.node, invoked, completed)) {
+  if (mayHaveLeftParts(call, incidents)) {
     return { from: invoked, to: settled(call, incidents) + leaseMs };
   }
   return isBefore(name, answer?.name ?? '') ? { from: invoked, to: completed } : undefined;
+}
+
+/**
+ * Whether an acquisition of several may have left what it took before it was refused: what cannot be given back stands
+ * unconfirmed for as long as an offer, and is its owner's if he asks for it meanwhile.
+ */
+export function mayHaveLeftParts({ kind, node, invoked, completed, answer }: Call, incidents: Incidents): boolean {
+  return kind === 'acquire-many' && answer?.ok === false && incidents.touched(node, invoked, completed);
 }
 
 /** Whether a client hung up on a node with which nothing was wrong, and had nothing before that it would keep. */

@@ -24,7 +24,15 @@ export const locks: Workload = async (round) => {
   const clients = Array.from(
     { length: CLIENTS },
     (_, number) =>
-      new LockClient(`${prefix}${number}`, recorder, nodes, new Chance(seed * 1000 + number), names, signal),
+      new LockClient(
+        `${prefix}${number}`,
+        recorder,
+        nodes,
+        new Chance(seed * 1000 + number),
+        names,
+        signal,
+        number === 0,
+      ),
   );
   const working = Promise.all(clients.map((client) => client.run()));
   await Promise.all([working, look(round, recorder, names)]);

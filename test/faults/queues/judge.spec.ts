@@ -27,6 +27,17 @@ const good: readonly Case[] = [
   ['again at once after it was given back', () => again(held().use('nack', 'a1', [40, 50], 'ok'), 60)],
   ['again at once where it was perhaps given back', () => again(held().use('nack', 'a1', [40, 50], 'unanswered'), 60)],
   [
+    'redriven sooner than the delay with which its last delivery was given back',
+    () =>
+      new Script()
+        .push('a', [0, 10], { maxDeliveries: 2 })
+        .pop(['a2'], [20, 30])
+        .use('nack', 'a2', [40, 50], 'ok', { delayMs: 300 })
+        .call('redrive', {}, [attempt([60, 70], { ok: true, moved: 1 })])
+        .pop(['a1'], [80, 90])
+        .use('ack', 'a1', [100, 110], 'ok'),
+  ],
+  [
     'again sooner since an extension moved its end nearer',
     () => again(held().use('extend', 'a1', [40, 50], 'ok', { visibilityMs: 100 }), 160),
   ],

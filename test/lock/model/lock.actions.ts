@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import type { LockMode } from '#lib/lock';
 
 export const OWNERS = ['a', 'b', 'c:{}', 'd'];
+export const MOST_WATCH_MS = 60_000;
 export const INSTANCES = ['i1', 'i2', 'i3'];
 
 /** Some more often than others, so that what takes two calls of one owner, or two of the same two, comes about. */
@@ -61,7 +62,11 @@ const action = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('refuse' as const), ...at, current: fc.boolean() }) },
   {
     weight: 2,
-    arbitrary: fc.record({ do: fc.constant('watch' as const), instance, ms: fc.constantFrom(0, 1000, 60_000, 60_000) }),
+    arbitrary: fc.record({
+      do: fc.constant('watch' as const),
+      instance,
+      ms: fc.constantFrom(0, 1000, MOST_WATCH_MS, MOST_WATCH_MS),
+    }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('look' as const), instance }) },
   {

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { LockMode } from '#lib/lock';
 import type { Confirmed, LockStore, Stepped } from '../../../libs/lock/lock.store.js';
 import type { LockDump, ScriptedLocks } from '../scripted.lock.js';
-import { INSTANCES, OWNERS, type Action } from './lock.actions.js';
+import { INSTANCES, MOST_WATCH_MS, OWNERS, type Action } from './lock.actions.js';
 import { LockModel, type ModelAnswer, type ModelCaller } from './lock.model.js';
 import {
   describeHolds,
@@ -19,6 +19,7 @@ const OFFER_MS = 2000;
 const MAX_WAITERS = 2;
 /** Keys and entries outlive what they are for by 5 s; the test itself takes some of it. */
 const KEPT_MS = 4000;
+const KEEP_MS = 5000;
 
 /** One process, as far as the scripts are concerned. */
 interface Process {
@@ -26,8 +27,10 @@ interface Process {
   /** What it knows of the others, which may be old. */
   snapshot: ModelSnapshot;
   store: LockStore;
-  /** When, in lock time, its timer for the lock fires. */
-  timer: number | undefined;
+  /** When, in lock time, it was told to look after the lock. */
+  timers: number[];
+  /** One of these times is over, and it has not asked Redis since. */
+  due: boolean;
 }
 
 /** A place as a process that waits in it remembers it. */
@@ -54,6 +57,8 @@ export class LockDuel {
   #seq = 0;
   #floor = 0;
   #lastTicket = 0;
+  /** The latest end of a wait since nobody waited. */
+  #waits = 0;
   #offset = 0;
   #stepped: Stepped | undefined;
 
@@ -110,13 +115,12 @@ export class LockDuel {
         this.#holdsBack = action.held;
         this.#floor = Math.max(this.#floor, ...this.#tokens.values());
         this.#lastTicket = 0;
-        for (const process of this.#processes.values()) process.timer = undefined;
+        for (const process of this.#processes.values()) Object.assign(process, { timers: [], due: false });
+        this.#waits = 0;
         for (const place of this.#places.values()) place.ticket += action.behind;
         return;
       case 'acquire': {
         const { owner, mode, lease, wait, partly } = action;
-        // Without permission to grant, only places that are enlisted again may be asked for.
-        if (this.#holdsBack) return;
         const limit = mode === 'shared' ? action.limit : 0;
         const call = partly ? this.#callOfMany(owner, action.same) : this.#newCall();
         const ask = { mode, lease, wait, limit, call, partly };
@@ -275,7 +279,7 @@ export class LockDuel {
     const { model, locks } = this;
     const process = this.#process(id);
     const { epoch, snapshot } = process;
-    if (process.timer !== undefined && process.timer <= model.now) process.timer = undefined;
+    process.due = false;
     const [real, dump, messages] = await Promise.all([
       onRedis(process.store),
       locks.dump(this.name, OWNERS),
@@ -299,17 +303,31 @@ export class LockDuel {
     expect(readPlaces(dump.places)).toEqual(describePlaces(model.places));
     expect(readMessages(messages)).toEqual(describeMessages(model.told, this.#seq, tokenOf));
     expect(model.violations(who.grants)).toEqual([]);
+    this.#waits = model.waiting ? Math.max(this.#waits, ...model.waits()) : 0;
     this.#compareLives(dump);
     this.#compareEntries(dump);
 
     this.#arm(id, wakeMs);
     for (const { instance, kind, fields } of messages) if (kind === 'lock.wake') this.#arm(instance, Number(fields[1]));
+    this.#compareTimers();
+  }
+
+  #compareTimers(): void {
+    const { model } = this;
+    const processes = [...this.#processes.values()];
+    for (const process of processes) {
+      process.due ||= process.timers.some((at) => at <= model.now);
+      process.timers = process.timers.filter((at) => at > model.now);
+    }
     for (const [what, timers] of Object.entries({ head: model.wake(), watchers: model.alarm() })) {
-      for (const instance of timers?.instances ?? []) {
-        expect(this.#process(instance).timer, `a timer of ${instance} for the ${what}`).toBeLessThanOrEqual(
-          timers?.at ?? 0,
-        );
+      if (!timers) continue;
+      const inTime = ({ timers: told }: Process) => told.some((at) => at <= timers.at);
+      for (const instance of timers.instances) {
+        const process = this.#process(instance);
+        expect(process.due || inTime(process), `a timer of ${instance} for the ${what}`).toBe(true);
       }
+      // A timer that has fired to no effect is not relied on.
+      expect(processes.some(inTime), `a timer for the ${what} that has not fired`).toBe(true);
     }
   }
 
@@ -346,11 +364,19 @@ export class LockDuel {
     for (const [key, ttl] of dump.lives) {
       const till = key === 'lock' ? Math.max(used, watched) : key === 'watchers' ? watched : used;
       expect(ttl, `life of the key of its ${key}`).toBeGreaterThanOrEqual(till - dump.now);
+      const most = key === 'watchers' ? MOST_WATCH_MS : Math.max(this.#latest(dump) - dump.now, 0);
+      expect(ttl, `life of the key of its ${key}`).toBeLessThanOrEqual(most + KEEP_MS);
     }
   }
 
+  /** Latest lock time for which anything of the lock is kept: a wait counts until nobody waits any more. */
+  #latest(dump: LockDump): number {
+    return Math.max(latestOf(dump), this.#waits, ...this.model.watchers.values());
+  }
+
   /** The indices have the lock, and each owner, for as long as there is something of theirs. */
-  #compareEntries({ now, offset, entry, entries }: LockDump): void {
+  #compareEntries(dump: LockDump): void {
+    const { now, offset, entry, entries } = dump;
     const { holds, places } = this.model;
     let latest: number | undefined;
     for (const owner of OWNERS) {
@@ -367,13 +393,17 @@ export class LockDuel {
       if (end >= now) expect((over ?? 0) + offset, `entry of ${owner}`).toBeGreaterThanOrEqual(end + KEPT_MS);
     }
     if (latest === undefined) expect(entry, 'entry of a lock that is free').toBeUndefined();
-    else expect((entry ?? 0) + offset, 'entry of the lock').toBeGreaterThanOrEqual(latest + KEPT_MS);
+    else {
+      expect((entry ?? 0) + offset, 'entry of the lock').toBeGreaterThanOrEqual(latest + KEPT_MS);
+      expect((entry ?? 0) + offset, 'entry of the lock').toBeLessThanOrEqual(
+        Math.max(this.#latest(dump), now) + KEEP_MS,
+      );
+    }
   }
 
   #arm(id: string, ms: number | undefined): void {
     if (ms === undefined) return;
-    const process = this.#process(id);
-    process.timer = Math.min(process.timer ?? Infinity, this.model.now + ms);
+    this.#process(id).timers.push(this.model.now + ms);
   }
 
   #learnTokens({ holds }: LockDump): void {
@@ -417,7 +447,7 @@ export class LockDuel {
 
   #join(id: string): void {
     const epoch = this.#newEpoch(id);
-    const process = { epoch, snapshot: this.#snapshot(), timer: undefined } as Omit<Process, 'store'>;
+    const process: Omit<Process, 'store'> = { epoch, snapshot: this.#snapshot(), timers: [], due: false };
     const store = this.locks.store(
       {
         instance: id,

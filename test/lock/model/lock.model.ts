@@ -106,7 +106,7 @@ export class LockModel extends LockState {
       return this.#enlist(who, owner, ask, place.upgrade, undefined, again !== undefined, newTicket);
     }
     if (again) return this.#enlist(who, owner, ask, again.upgrade, again.ticket, true, newTicket);
-    if (this.queue().length === 0 && this.grantable(mode, ask.limit)) {
+    if (who.grants && this.queue().length === 0 && this.grantable(mode, ask.limit)) {
       this.#grant(owner, ask, undefined);
       return { kind: 'granted', token: this.tokens, how: 'new' };
     }
@@ -159,7 +159,7 @@ export class LockModel extends LockState {
     if (hold && mine) {
       if (hold.confirmed && place?.state === 'confirmed' && !isDead(place, who.snapshot)) {
         this.#event('released', owner, hold);
-        Object.assign(hold, { confirmed: false, call: '-', deadline: this.now + (who.grants ? this.offerMs : 0) });
+        Object.assign(hold, { confirmed: false, call: '-', deadline: this.now + this.offerMs });
         this.#restored(owner, hold);
         place.state = 'offered';
         this.#tellOffer(owner, place, hold.token);
@@ -205,7 +205,7 @@ export class LockModel extends LockState {
   extend(who: ModelCaller, owner: string, call: string): ModelAnswer {
     const hold = this.live(owner);
     const value = hold?.call === call && !hold.confirmed;
-    if (hold && value) hold.deadline = this.now + (who.grants ? this.offerMs : 0);
+    if (hold && value) hold.deadline = this.now + this.offerMs;
     this.step(who);
     return { kind: 'flag', value };
   }
@@ -329,7 +329,7 @@ export class LockModel extends LockState {
     const first = !hold.confirmed;
     const before = first ? (hold.was?.deadline ?? 0) : hold.deadline;
     if (as === 'part' && first) {
-      Object.assign(hold, { call, deadline: this.now + (who.grants ? this.offerMs : 0) });
+      Object.assign(hold, { call, deadline: this.now + this.offerMs });
     } else {
       Object.assign(hold, { deadline: Math.max(before, this.now + lease), lease, call, confirmed: true });
       if (as !== 'whole') delete hold.was;

@@ -64,6 +64,15 @@ export class LockState {
     return found;
   }
 
+  get waiting(): boolean {
+    return this.queue().length > 0;
+  }
+
+  /** When the waits of those who stand in a place end, be it offered or confirmed by now. */
+  waits(): number[] {
+    return [...this.places.values()].flatMap(({ instances }) => [...instances.values()].map(({ till }) => till));
+  }
+
   /** The instances of the head, and the deadline at which it may become grantable. */
   wake(): { instances: string[]; at: number } | undefined {
     const [head] = this.queue();
@@ -90,7 +99,9 @@ export class LockState {
   /** What users see: an offer is nobody's hold yet; who is offered it waits, and holds what he would upgrade. */
   view(name: string, now: number, snapshot: ModelSnapshot): LockView {
     const live = this.liveOwners(now);
-    const holders = live.flatMap((owner) => {
+    // Of an offer that has lapsed, the shared hold that it would have upgraded is there all the same.
+    const lapsed = [...this.holds.keys()].filter((owner) => !this.live(owner, now));
+    const holders = [...live, ...lapsed].flatMap((owner) => {
       const own = this.own(owner, now);
       if (!own) return [];
       return [{ owner, mode: own.mode, token: own.token, expiresInMs: own.deadline - now }];

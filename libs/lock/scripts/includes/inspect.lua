@@ -10,10 +10,16 @@ local function inspect(most)
     waiters[#waiters + 1] = exact(lock.now - place.since)
   end
   local live = redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. exact(lock.now), '+inf', 'LIMIT', 0, math.max(most, 100))
+  local count = live_holders()
+  -- An offer of an upgrade has lapsed: the shared hold before it stands, also until the next step gives it back.
+  if count == 0 and lock.back > lock.now then
+    live = redis.call('ZREVRANGE', KEYS[3], 0, 0)
+    count = #live
+  end
   for i, owner in ipairs(live) do
     local hold = hold_of(owner)
     local held = hold.confirmed and hold or hold.was
-    if not hold.confirmed then offered[#offered + 1] = owner end
+    if not hold.confirmed and hold.deadline > lock.now then offered[#offered + 1] = owner end
     if not is_own(hold) then
       hidden = hidden + 1
     else
@@ -42,7 +48,7 @@ local function inspect(most)
     end
   end
   waiting = waiting + redis.call('ZCARD', KEYS[4])
-  local count = live_holders() - hidden
+  count = count - hidden
   if count > 0 and mode == '' then mode = lock.mode end
   return { exact(lock.millis), -1, 0, 0, mode, exact(token), count, waiting, holders, waiters, exact(lock.seq) }
 end

@@ -1,7 +1,7 @@
 -- One lock: what its keys hold, and the ways to read and write them. Integers are written by exact(), since Lua's own
 -- way turns a token into 1.79e+15. Nothing here is written before everything a script needs was read and decoded.
 --- @include "keep"
--- Of each call. Without an offer's time nothing is handed on.
+-- Of each call. Without permission nothing is handed on; what is unconfirmed can be kept all the same.
 local NAME, FLOOR, OFFER_MS, GRANTS, CHANNEL, CALLER, lock
 local UPGRADER = -9007199254740992
 local LAPSED = 4503599627370496

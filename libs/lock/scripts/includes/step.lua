@@ -7,8 +7,8 @@ local snapshot, expired
 -- How every script begins.
 local function begin()
   NAME, FLOOR = ARGV[1], tonumber(ARGV[2])
-  OFFER_MS, CHANNEL, CALLER = tonumber(ARGV[4]), ARGV[5], ARGV[6]
-  GRANTS = OFFER_MS > 0
+  local offer_ms = tonumber(ARGV[4])
+  OFFER_MS, GRANTS, CHANNEL, CALLER = math.abs(offer_ms), offer_ms > 0, ARGV[5], ARGV[6]
   snapshot, expired = parse_snapshot(ARGV[3]), 0
   load_lock()
 end

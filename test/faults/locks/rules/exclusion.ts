@@ -1,11 +1,12 @@
-import type { Violation } from '../../round.js';
+import type { Incidents, Violation } from '../../round.js';
 import type { Hold } from '../certain.holds.js';
 import { at, grantsOf, violation, type Call, type History } from '../history.js';
+import { mayHaveLeftParts } from '../possible.holds.js';
 
 export const EXCLUSION = 'mutual exclusion';
 
 /** No two holds that exclude each other are certain at one time, and no more shared ones than the limit of a grant. */
-export function exclusion(history: History, holds: readonly Hold[]): Violation[] {
+export function exclusion(history: History, holds: readonly Hold[], incidents: Incidents): Violation[] {
   const found: Violation[] = [];
   const active = new Map<string, Hold[]>();
   for (const hold of [...holds].sort((a, b) => a.from - b.from)) {
@@ -17,10 +18,10 @@ export function exclusion(history: History, holds: readonly Hold[]): Violation[]
     }
     active.set(hold.name, [...others, hold]);
   }
-  return [...found, ...overLimit(history, holds)];
+  return [...found, ...overLimit(history, holds, incidents)];
 }
 
-function overLimit(history: History, holds: readonly Hold[]): Violation[] {
+function overLimit(history: History, holds: readonly Hold[], incidents: Incidents): Violation[] {
   const asked = new Set<string>();
   return history.calls.flatMap((call) =>
     grantsOf(call).flatMap(({ name, limit }) => {
@@ -28,7 +29,7 @@ function overLimit(history: History, holds: readonly Hold[]): Violation[] {
       const key = JSON.stringify([call.owner, name]);
       const before = asked.has(key);
       asked.add(key);
-      if (limit === undefined || before || unclearBefore(history, call, name)) return [];
+      if (limit === undefined || before || mayHaveBefore(history, call, name, incidents)) return [];
       const others = holds.filter(
         (hold) =>
           hold.name === name && hold.owner !== call.owner && hold.from < call.invoked && hold.to > call.completed,
@@ -40,12 +41,12 @@ function overLimit(history: History, holds: readonly Hold[]): Violation[] {
   );
 }
 
-function unclearBefore({ calls }: History, { owner, invoked }: Call, name: string): boolean {
+function mayHaveBefore({ calls }: History, { owner, invoked }: Call, name: string, incidents: Incidents): boolean {
   return calls.some(
     (call) =>
       call.owner === owner &&
       call.invoked < invoked &&
-      call.outcome !== 'answered' &&
+      (call.outcome === 'unclear' || mayHaveLeftParts(call, incidents)) &&
       call.locks.some((lock) => lock.name === name),
   );
 }

@@ -1,15 +1,20 @@
-import type { Violation } from '../../round.js';
+import type { Incidents, Violation } from '../../round.js';
 import type { Hold } from '../certain.holds.js';
 import { byName, grantsOf, violation, type Call, type GrantOf, type History } from '../history.js';
+import { mayHaveLeftParts } from '../possible.holds.js';
 
 export const TOKENS = 'fencing tokens';
 
 /** Tokens grow from grant to grant and from hold to hold, and none belongs to two owners. */
-export function tokens(history: History, holds: readonly Hold[]): Violation[] {
+export function tokens(history: History, holds: readonly Hold[], incidents: Incidents): Violation[] {
   return [...byName(history)].flatMap(([name, calls]) => {
     const grants = calls.flatMap((call) => grantsOf(call).filter((grant) => grant.name === name));
     const of = holds.filter((hold) => hold.name === name);
-    return [...shared(history, grants), ...growing(history, calls, grants), ...inOrderOfHolding(history, of)];
+    return [
+      ...shared(history, grants),
+      ...growing(history, calls, grants, incidents),
+      ...inOrderOfHolding(history, of),
+    ];
   });
 }
 
@@ -25,7 +30,12 @@ function shared(history: History, grants: readonly GrantOf[]): Violation[] {
 }
 
 /** A grant that was asked for after another had been answered has the larger token. */
-function growing(history: History, calls: readonly Call[], grants: readonly GrantOf[]): Violation[] {
+function growing(
+  history: History,
+  calls: readonly Call[],
+  grants: readonly GrantOf[],
+  incidents: Incidents,
+): Violation[] {
   const answered = [...grants].sort((a, b) => a.call.completed - b.call.completed);
   const known = new Set<string>();
   let highest: GrantOf | undefined;
@@ -40,14 +50,15 @@ function growing(history: History, calls: readonly Call[], grants: readonly Gran
     known.add(key);
     if (!highest || token > highest.token || again) return [];
     // An earlier call, of which nothing was heard, may have made this hold while others shared the lock.
-    if (mode === 'shared' && calls.some((one) => isUnheard(one, call))) return [];
+    if (mode === 'shared' && calls.some((one) => mayHaveMade(one, call, incidents))) return [];
     const what = `${call.owner} was given token ${token} of ${grant.name} after ${highest.call.owner} had ${highest.token}`;
     return [violation(TOKENS, what, [highest.call, call], history)];
   });
 }
 
-function isUnheard({ owner, invoked, outcome }: Call, call: Call): boolean {
-  return owner === call.owner && invoked < call.invoked && outcome !== 'answered';
+function mayHaveMade(one: Call, { owner, invoked }: Call, incidents: Incidents): boolean {
+  if (one.owner !== owner || one.invoked >= invoked) return false;
+  return one.outcome === 'unclear' || mayHaveLeftParts(one, incidents);
 }
 
 /** Of two holds that exclude each other, the later one has the larger token. */

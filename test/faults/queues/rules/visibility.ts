@@ -1,5 +1,5 @@
 import type { Violation } from '../../round.js';
-import type { Delivery } from '../account.js';
+import { maxDeliveriesOf, type Delivery } from '../account.js';
 import { CLOCK_MS, deadlineOf, endsDelivery, mayBeUsed } from '../certainty.js';
 import { violation, type Evidence } from '../evidence.js';
 import type { Call } from '../history.js';
@@ -30,8 +30,10 @@ export function* visibility(evidence: Evidence): Iterable<Violation> {
 
 /** Before this time nobody else can have got the message. */
 function keptAtLeastUntil(delivery: Delivery, { incidents }: Evidence): number {
+  // The return of a last delivery makes a dead letter, which a redrive makes ready at once.
+  const isLast = (delivery.number ?? 0) >= maxDeliveriesOf(delivery.message);
   const returned = delivery.uses.filter(endsDelivery).map(({ kind, attempt, call }) => {
-    const delayMs = kind === 'nack' ? Number(call.body['delayMs'] ?? 0) : 0;
+    const delayMs = kind === 'nack' && !isLast ? Number(call.body['delayMs'] ?? 0) : 0;
     return attempt.invoked + delayMs;
   });
   return Math.min(deadlineOf(delivery, incidents).earliest, ...returned);
