@@ -34,7 +34,7 @@ describe('what calls cost', () => {
   /** What the services' connection sends while a call runs, as Redis sees it: scripts and all else, each a round trip. */
   const sentBy = async (call: () => Promise<unknown>) => {
     const address = /addr=(\S+) .*name=sync:\S+:commands/.exec(String(await observer.client('LIST')))?.[1] ?? '';
-    const monitor = await observer.monitor();
+    const monitor = await listen();
     const commands: string[][] = [];
     monitor.on('monitor', (_time: string, command: string[], source: string) => {
       if (source === address) commands.push(command);
@@ -47,6 +47,13 @@ describe('what calls cost', () => {
     monitor.disconnect();
     return commands.filter(isTheCalls).length;
   };
+  async function listen(): Promise<Redis> {
+    const monitor = observer.duplicate({ monitor: true });
+    // A line that comes together with the OK is taken by ioredis for an answer to nothing.
+    monitor.on('error', () => undefined);
+    await new Promise((resolve) => monitor.once('monitoring', resolve));
+    return monitor;
+  }
   const fcalls = async () => Number(/cmdstat_fcall:calls=(\d+)/.exec(await observer.info('commandstats'))?.[1] ?? 0);
   const messages = (count: number) => Array.from({ length: count }, (_, payload) => ({ payload }));
   const take = async (count = 1) =>
@@ -119,7 +126,7 @@ describe('what calls cost', () => {
         await node.queues.pop({ queue: `idle ${i}`, waitMs: 1 });
       }),
     );
-    const monitor = await observer.monitor();
+    const monitor = await listen();
     const named: string[] = [];
     let seen = 0;
     monitor.on('monitor', (_time: string, command: string[]) => {
