@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { SETTINGS, type Settings } from '#lib/config';
 import { Membership } from '#lib/membership';
-import { RedisConnections } from '#lib/redis';
+import { RedisConnections, RedisUnavailable } from '#lib/redis';
 import { CacheKeys } from './cache.keys.js';
 import { parseFill, parseWrite, scripts, writeArguments } from './directory.scripts.js';
 import type { FillAnswer, Write, WriteAnswer } from './line.types.js';
@@ -38,7 +38,12 @@ export class Directory {
     const [line] = this.#keys.of(name);
     const { snapshot, instance } = this.membership;
     const args = [...this.#head(name), snapshot, epoch, instance, grant, cacheable ? '1' : ''];
-    return parseFill(await this.redis.commands.run(scripts.fill, [line], args));
+    try {
+      return parseFill(await this.redis.commands.run(scripts.fill, [line], args));
+    } catch (error) {
+      if (!(error instanceof RedisUnavailable && error.isFull)) throw error;
+      return parseFill(await this.redis.commands.run(scripts.fillFull, [line], args));
+    }
   }
 
   async begin(name: string, writes: readonly Write[], { epoch, upto }: OpenWrite): Promise<WriteAnswer[]> {

@@ -3,13 +3,14 @@ import { loadScript } from '#lib/redis';
 import type { FillAnswer, LineState, Outcome, OutcomeCode, Write, WriteAnswer, WriteResult } from './line.types.js';
 
 const folder = new URL('./scripts/', import.meta.url);
-const load = <Answer>(file: string) => loadScript<Answer>(folder, file, MEMBERSHIP_INCLUDES);
+const load = <Answer>(file: string) => loadScript<Answer>(folder, file, [MEMBERSHIP_INCLUDES]);
 
 type Answered = [nowMicros: string, ...string[]];
 
 /** The directory's scripts; what each takes and answers stands at its head. */
 export const scripts = {
   fill: load<Answered>('fill-1'),
+  fillFull: load<Answered>('fill-full-1'),
   begin: load<[nowMicros: string, ...string[][]]>('begin-4'),
   beginDelete: load<[nowMicros: string, ...string[][]]>('begin-delete-4'),
   ack: load<Answered>('ack-4'),

@@ -13,7 +13,7 @@ export interface LockScript<Rest extends unknown[]> {
 }
 
 const load = <Rest extends unknown[]>(file: string): LockScript<Rest> => ({
-  script: loadScript<StepAnswer>(folder, file, MEMBERSHIP_INCLUDES),
+  script: loadScript<StepAnswer>(folder, file, [MEMBERSHIP_INCLUDES]),
 });
 
 export type InspectAnswer = [

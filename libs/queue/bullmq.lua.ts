@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
-import type { LuaScript } from '#lib/redis';
 
 interface BullmqScript {
   readonly name: string;
@@ -18,11 +16,10 @@ export const bullmqScripts = createRequire(import.meta.url)('bullmq/dist/cjs/scr
  * `bullmq_moveToActive(KEYS, ARGV)` around the text that BullMQ itself would send. So one round trip does BullMQ's part
  * and ours, and an upgrade of BullMQ brings its own new text.
  */
-export function withBullmq<Answer>(script: LuaScript<Answer>): LuaScript<Answer> {
-  const text = script.text.replace(/^--- @bullmq "(\w+)"$/gm, (_, name: string) => {
+export function withBullmq(text: string): string {
+  return text.replace(/^--- @bullmq "(\w+)"$/gm, (_, name: string) => {
     const operation = bullmqScripts[name];
     if (!operation) throw new Error(`BullMQ has no operation ${name}`);
     return `local function bullmq_${name}(KEYS, ARGV)\n${operation.content}\nend`;
   });
-  return { ...script, text, sha1: createHash('sha1').update(text).digest('hex') };
 }

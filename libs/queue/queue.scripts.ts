@@ -26,7 +26,7 @@ export type PeekedMessage = [
 ];
 
 function load<Answer>(file: string): LuaScript<Answer> {
-  return withBullmq(loadScript<Answer>(folder, file));
+  return loadScript<Answer>(folder, file, [], withBullmq);
 }
 
 export const scripts = {

@@ -5,7 +5,7 @@ import { SETTINGS, type Settings } from '#lib/config';
 import { RedisConnections, type LuaScript, type RedisArgument } from '#lib/redis';
 import type { QueueEvents } from './queue.events.js';
 import { QueueKeys, type KeysOfQueue } from './queue.keys.js';
-import { scripts, type Effects } from './queue.scripts.js';
+import type { Effects } from './queue.scripts.js';
 
 /** Most queues whose keys a node remembers; more than these are worked out anew at each call. */
 const MAX_REMEMBERED = 10_000;
@@ -27,14 +27,6 @@ export class QueueStore {
     this.#known = new LRUCache({ max: MAX_REMEMBERED, ttl: settings.QUEUE_IDLE_MS, updateAgeOnGet: true });
     this.#forgetting = setInterval(() => this.#known.purgeStale(), settings.QUEUE_IDLE_MS / 4);
     this.#forgetting.unref();
-    // They are long: a Redis that has just started would else be sent them once more by each call under way.
-    redis.commands.on('up', () => {
-      for (const { text } of Object.values(scripts)) {
-        redis.commands.redis.script('LOAD', text).catch(() => {
-          // Then the first call brings its script.
-        });
-      }
-    });
   }
 
   /** How many queues this node remembers. */

@@ -1,15 +1,15 @@
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { readSettings } from '#lib/config';
 import { eventually, startRedis, type TestRedis } from '../../test/cluster/index.js';
 import { CurrentServer, RedisConnection, RedisUnavailable, type LuaScript } from './index.js';
+import { libraryOf } from './redis.script.js';
 
 function script(name: string, text: string): LuaScript {
-  return { name, numberOfKeys: 1, text, sha1: createHash('sha1').update(text).digest('hex') };
+  return { name, numberOfKeys: 1, ...libraryOf(`test_${name}`, text) };
 }
 
-const increment = script('increment', `return redis.call('INCR', KEYS[1])`);
+const increment = script('increment', `local function run() return redis.call('INCR', KEYS[1]) end`);
 
 describe('a connection to Redis', () => {
   let redis: TestRedis;
@@ -44,18 +44,93 @@ describe('a connection to Redis', () => {
     return error as RedisUnavailable;
   };
 
-  it('loads a script where Redis does not know it, also after SCRIPT FLUSH', async () => {
+  /** How often Redis has run each of these commands since the last time. */
+  const counts = async (connection: RedisConnection, ...commands: string[]) => {
+    const info = await connection.redis.info('commandstats');
+    await connection.redis.config('RESETSTAT');
+    return commands.map((name) =>
+      Number(RegExp(`cmdstat_${name.replace('|', '\\|')}:calls=(\\d+)`).exec(info)?.[1] ?? 0),
+    );
+  };
+  const flushes: readonly [string, (connection: RedisConnection) => Promise<unknown>][] = [
+    ['FUNCTION FLUSH', (connection) => connection.redis.function('FLUSH')],
+    ['FLUSHALL and SCRIPT FLUSH', async ({ redis: client }) => [await client.flushall(), await client.script('FLUSH')]],
+  ];
+
+  it.each(flushes)('survives %s: each call runs once, and one of them brings the library', async (_, flush) => {
     const connection = await connect();
-    expect(await connection.run(increment, ['loads'], [])).toBe(1);
-    await connection.redis.script('FLUSH');
-    expect(await connection.run(increment, ['loads'], [])).toBe(2);
+    await connection.run(increment, ['first'], []);
+    await flush(connection);
+    await counts(connection);
+    const before = Number(await connection.redis.get('loads'));
+    const answers = await Promise.all(Array.from({ length: 50 }, () => connection.run(increment, ['loads'], [])));
+    expect(answers).toEqual(Array.from({ length: 50 }, (_, i) => before + i + 1));
+    const [loads = 0, evals, runs] = await counts(connection, 'function|load', 'eval', 'incr');
+    expect(loads).toBeLessThanOrEqual(1);
+    expect([evals, runs]).toEqual([0, 50]);
+  });
+
+  it('runs what needs no room in a Redis that is full, which takes no library', async () => {
+    const connection = await connect();
+    const remove = script(
+      'remove',
+      `#!lua flags=allow-oom\nlocal function run() return redis.call('DEL', KEYS[1]) end`,
+    );
+    await connection.run(increment, ['full'], []);
+    await connection.redis.config('SET', 'maxmemory', '1');
+    try {
+      const refused = await refusal(connection.run(increment, ['full'], []));
+      expect([refused.mayHaveTakenEffect, refused.isFull]).toEqual([false, true]);
+      expect(await connection.run(remove, ['full'], [])).toBe(1);
+      expect(await connection.redis.function('LIST', 'LIBRARYNAME', remove.library)).toEqual([]);
+    } finally {
+      await connection.redis.config('SET', 'maxmemory', '0');
+    }
+    expect(await connection.run(remove, ['full'], [])).toBe(0);
+    expect(await connection.redis.function('LIST', 'LIBRARYNAME', remove.library)).toHaveLength(1);
+  });
+
+  it('keeps what is made once per library, and nothing of a call that failed', async () => {
+    const connection = await connect();
+    const count = script(
+      'count',
+      `local made, given = 0, nil
+       local function run()
+         made, given = made + 1, ARGV[1]
+         if given == 'fail' then error('as asked') end
+         return {made, given, KEYS[1]}
+       end`,
+    );
+    expect(await connection.run(count, ['a'], ['x'])).toEqual([1, 'x', 'a']);
+    await expect(connection.run(count, ['b'], ['fail'])).rejects.toThrow('as asked');
+    expect(await connection.run(count, ['c'], ['y'])).toEqual([3, 'y', 'c']);
+  });
+
+  it('nodes of two versions each call their own script, and of what nobody calls one version stays', async () => {
+    const [old, other, next] = [await connect(), await connect(), await connect()];
+    const version = (number: number) => script('versioned', `local function run() return ${number} end`);
+    const listed = async () => (await old.redis.function('LIST', 'LIBRARYNAME', 'sync_test_versioned_*')).length;
+    expect(await old.run(version(1), ['k'], [])).toBe(1);
+    expect(await other.run(version(1), ['k'], [])).toBe(1);
+    await counts(old);
+    for (let round = 0; round < 30; round += 1) {
+      for (const connection of [old, other]) expect(await connection.run(version(1), ['k'], [])).toBe(1);
+      expect(await next.run(version(2), ['k'], [])).toBe(2);
+    }
+    // Each process clears away once at most, so that they do not go on at it.
+    const [loads = 0, evals] = await counts(old, 'function|load', 'eval');
+    expect(loads).toBeLessThanOrEqual(4);
+    expect(evals).toBeLessThanOrEqual(4);
+    expect(await listed()).toBe(2);
+    expect(await (await connect()).run(version(3), ['k'], [])).toBe(3);
+    await eventually(async () => (await listed()) === 1, { what: 'the versions of before to go' });
   });
 
   it('tells a wrong script from an outage', async () => {
     const connection = await connect();
-    await expect(connection.run(script('wrong', 'return nothing()'), ['k'], [])).rejects.not.toBeInstanceOf(
-      RedisUnavailable,
-    );
+    await expect(
+      connection.run(script('wrong', 'local function run() return nothing() end'), ['k'], []),
+    ).rejects.not.toBeInstanceOf(RedisUnavailable);
   });
 
   it('answers in time when Redis hangs, and says that the call may have taken effect', async () => {

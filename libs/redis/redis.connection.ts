@@ -4,6 +4,7 @@ import { Logger } from '@nestjs/common';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Settings } from '#lib/config';
 import { asUnavailable, RedisUnavailable } from './redis.errors.js';
+import { isUnknown, ScriptLibraries } from './redis.libraries.js';
 import type { LuaScript } from './redis.script.js';
 import { sentinelOptions } from './redis.sentinels.js';
 import { isSame, parseServer, type CurrentServer, type RedisServer } from './redis.server.js';
@@ -50,6 +51,7 @@ export class RedisConnection extends EventEmitter<ConnectionEvents> {
   readonly redis: Redis;
   readonly #logger: Logger;
   readonly #current: CurrentServer;
+  readonly #libraries: ScriptLibraries;
   #server: RedisServer | undefined;
   #complained = false;
 
@@ -68,6 +70,7 @@ export class RedisConnection extends EventEmitter<ConnectionEvents> {
     this.#logger = new Logger(`Redis ${purpose}`);
     this.#current = current;
     this.redis = new Redis(settings.REDIS_URL, { ...connectionOptions(settings, purpose), ...options });
+    this.#libraries = new ScriptLibraries(this.redis);
     this.redis.on('error', (error: Error) => {
       this.#complain(error.message || error.name);
     });
@@ -84,15 +87,17 @@ export class RedisConnection extends EventEmitter<ConnectionEvents> {
   }
 
   /**
-   * Runs a script once: by its digest, and by its text where Redis does not know it (NOSCRIPT means it did not run).
+   * Runs a script once, as the function of its library. That Redis does not know it means that it did not run: then Redis
+   * is given the library and called again.
    * @throws RedisUnavailable
    */
   async run<Answer>(script: LuaScript<Answer>, keys: string[], args: RedisArgument[]): Promise<Answer> {
-    if (!this.server) throw new RedisUnavailable('Redis cannot be reached', false);
+    const { server } = this;
+    if (!server) throw new RedisUnavailable('Redis cannot be reached', false);
     const started = performance.now();
     let failed = true;
     try {
-      const answer = await this.#send(script, keys, args);
+      const answer = await this.#send(script, keys, args, server);
       failed = false;
       return answer as Answer;
     } catch (cause) {
@@ -102,13 +107,22 @@ export class RedisConnection extends EventEmitter<ConnectionEvents> {
     }
   }
 
-  async #send(script: LuaScript, keys: string[], args: RedisArgument[]): Promise<unknown> {
+  async #send(script: LuaScript, keys: string[], args: RedisArgument[], server: RedisServer): Promise<unknown> {
+    const call = async () => await this.redis.fcall(script.library, script.numberOfKeys, ...keys, ...args);
     try {
-      return await this.redis.evalsha(script.sha1, script.numberOfKeys, ...keys, ...args);
+      return await call();
     } catch (error) {
-      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-      return await this.redis.eval(script.text, script.numberOfKeys, ...keys, ...args);
+      if (!isUnknown(error)) throw error;
     }
+    await this.#libraries.load(script);
+    if (!isSame(server, this.server)) throw new RedisUnavailable('Redis cannot be reached', false);
+    try {
+      return await call();
+    } catch (error) {
+      if (!isUnknown(error)) throw error;
+    }
+    // It was refused (a Redis that is full takes no library, but what makes room must run), or is gone again already.
+    return await this.redis.eval(script.once, script.numberOfKeys, ...keys, ...args);
   }
 
   /** Cuts the connection; it is made anew. For a peer that accepts commands but is not heard from. */

@@ -16,6 +16,11 @@ export class RedisUnavailable extends Error {
   ) {
     super(message, options);
   }
+
+  /** Whether Redis refused since it is full: it may still do what needs no room. */
+  get isFull(): boolean {
+    return this.cause instanceof Error && this.cause.message.startsWith('OOM ');
+  }
 }
 
 /** Error replies by which Redis says that it ran nothing, and that another time or server may do it. */
@@ -39,6 +44,7 @@ const refusals = new Set([
  */
 export function asUnavailable(cause: unknown): Error {
   const error = cause instanceof Error ? cause : new Error(String(cause));
+  if (error instanceof RedisUnavailable) return error;
   if (error.name !== 'ReplyError') return new RedisUnavailable('Redis did not answer in time', true, { cause });
   const word = error.message.split(' ', 1)[0] ?? '';
   return refusals.has(word) ? new RedisUnavailable(`Redis refused: ${error.message}`, false, { cause }) : error;

@@ -1,40 +1,92 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** A Lua script of ours, ready to be sent. `Answer` is the shape that its header promises. */
 export interface LuaScript<Answer = unknown> {
   readonly name: string;
   readonly numberOfKeys: number;
+  /**
+   * Name of its library and of the one function in it, with a digest of the text: nodes of two versions, as in a rollout,
+   * each call their own.
+   */
+  readonly library: string;
+  /** For FUNCTION LOAD. */
   readonly text: string;
-  readonly sha1: string;
+  /** For EVAL: the same for one call, where Redis cannot take the library. */
+  readonly once: string;
   /** Never set; carries the type of the answer. */
   readonly answer?: Answer;
 }
 
+/** Length of the digest in the name of a library. */
+const DIGEST = 16;
+
 /**
  * Loads `<name>-<number of keys>.lua` and puts the files it includes in their places.
  *
- * A script starts with an optional `#!lua` line and a comment that has one line `-- KEYS[n] ...` per key, in order, and
- * one `-- Answers ...`; a line `--- @include "name"` stands for `name.lua` in one of the include folders, once.
+ * A script starts with an optional line `#!lua flags=..` and a comment that has one line `-- KEYS[n] ...` per key, in
+ * order, and one `-- Answers ...`; a line `--- @include "name"` stands for `name.lua` in one of the include folders, once.
+ * What it does at a call stands in `local function run()`, which finds the call's keys and arguments in KEYS and ARGV.
+ * Everything outside of functions is made once, when Redis loads the library: `redis.call` is not there yet, and a
+ * variable keeps its value from call to call.
  *
- * @param folder the folder of the script
+ * @param folder the folder of the script; the folder in which that one lies names the library
  * @param file its name without `.lua`, such as `acquire-6`
  * @param includeFolders where to look for includes; the script's own `includes/` comes first
+ * @param compose puts further text in its place
  * @throws Error where the file is missing or its header does not fit its name
  */
-export function loadScript<Answer>(folder: URL, file: string, ...includeFolders: URL[]): LuaScript<Answer> {
+export function loadScript<Answer>(
+  folder: URL,
+  file: string,
+  includeFolders: readonly URL[] = [],
+  compose: (text: string) => string = (text) => text,
+): LuaScript<Answer> {
   const directory = fileURLToPath(folder);
   const path = join(directory, `${file}.lua`);
   const [, name, keys] = /^([a-z-]+)-(\d+)$/.exec(basename(file)) ?? [];
   if (name === undefined) throw new Error(`${path}: a script is named <name>-<number of keys>.lua`);
-  const numberOfKeys = Number(keys);
   const source = readFileSync(path, 'utf8');
+  const numberOfKeys = Number(keys);
   checkHeader(path, source, numberOfKeys);
   const searched = [join(directory, 'includes'), ...includeFolders.map((url) => fileURLToPath(url))];
-  const text = withIncludes(path, source, searched, new Set());
-  return { name, numberOfKeys, text, sha1: createHash('sha1').update(text).digest('hex') };
+  const text = compose(withIncludes(path, source, searched, new Set()));
+  return { name, numberOfKeys, ...libraryOf(`${basename(dirname(directory))}_${name}`, text) };
+}
+
+/**
+ * The other versions of a script's library.
+ * @param names of all libraries that Redis has of this name
+ */
+export function otherVersions({ library }: LuaScript, names: readonly string[]): string[] {
+  const isVersion = new RegExp(`^${library.slice(0, -DIGEST)}[0-9a-f]{${DIGEST}}$`);
+  return names.filter((name) => name !== library && isVersion.test(name));
+}
+
+/** @param text of a script, with what it includes */
+export function libraryOf(name: string, text: string): Pick<LuaScript, 'library' | 'text' | 'once'> {
+  const [, flags = '', body = ''] = /^(?:#!lua(?: flags=(\S+))?\n)?([^]*)$/.exec(text) ?? [];
+  const digest = createHash('sha1').update(text).digest('hex').slice(0, DIGEST);
+  const library = `sync_${name.replaceAll(/\W/g, '_')}_${digest}`;
+  const listed = flags.split(',').filter(Boolean);
+  return {
+    library,
+    text: `#!lua name=${library}
+local KEYS, ARGV
+${body}
+redis.register_function {
+  function_name = '${library}',
+  callback = function(keys, args)
+    KEYS, ARGV = keys, args
+    return run()
+  end,
+  flags = { ${listed.map((flag) => `'${flag}'`).join(', ')} },
+}
+`,
+    once: `#!lua${listed.length > 0 ? ` flags=${flags}` : ''}\nlocal KEYS, ARGV = KEYS, ARGV\n${body}\nreturn run()\n`,
+  };
 }
 
 function checkHeader(path: string, source: string, numberOfKeys: number): void {

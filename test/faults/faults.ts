@@ -131,12 +131,12 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'script-flush',
-    what: 'SCRIPT FLUSH',
+    what: 'FUNCTION FLUSH and SCRIPT FLUSH',
     // Nothing is to be noticed of it, so it is no incident for anyone.
     inject: (rig) =>
       withAdmin(rig, async (admin) => {
         const incident = rig.incidents.begin({ fault: 'script-flush', nodes: [] });
-        await admin.script('FLUSH');
+        await Promise.all([admin.function('FLUSH'), admin.script('FLUSH')]);
         incident.over();
         await pause(100);
       }),

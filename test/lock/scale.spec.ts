@@ -45,7 +45,7 @@ describe('many locks, and many holders of one', () => {
   async function cost(): Promise<number> {
     const spent = async () => {
       const info = (await redis.command('info', 'commandstats')) as string;
-      const [, count, usec] = /^cmdstat_evalsha:calls=(\d+),usec=(\d+)/m.exec(info) ?? [];
+      const [, count, usec] = /^cmdstat_fcall:calls=(\d+),usec=(\d+)/m.exec(info) ?? [];
       return { count: Number(count), usec: Number(usec) };
     };
     let least = Infinity;

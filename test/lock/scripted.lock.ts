@@ -90,7 +90,7 @@ export class ScriptedLocks {
     await ear.psubscribe(`${prefix}:channel:*`);
     // Then what is sent one after the other is also done so.
     const all = [...Object.values(scripts).map(({ script }) => script), listScript, waitsScript];
-    await Promise.all(all.map(({ text }) => redis.script('LOAD', text)));
+    await Promise.all(all.map(({ text }) => redis.function('LOAD', text).catch(unlessThere)));
     return locks;
   }
 
@@ -119,7 +119,7 @@ export class ScriptedLocks {
   }
 
   async run<Answer>(script: LuaScript<Answer>, keys: string[], args: RedisArgument[]): Promise<Answer> {
-    return (await this.redis.evalsha(script.sha1, script.numberOfKeys, ...keys, ...args)) as Answer;
+    return (await this.redis.fcall(script.library, script.numberOfKeys, ...keys, ...args)) as Answer;
   }
 
   /** Lets lock time pass, by the lock's own way of keeping it. */
@@ -191,6 +191,11 @@ export class ScriptedLocks {
     this.redis.disconnect();
     this.#ear.disconnect();
   }
+}
+
+/** Libraries are everybody's: a node may have been faster. */
+function unlessThere(error: Error): void {
+  if (!error.message.includes('already exists')) throw error;
 }
 
 /** An owner with a lock, as the index of its bucket has them. */

@@ -13,17 +13,19 @@
 --- @include "snapshot"
 --- @include "line"
 --- @include "changes"
-local channels, name, hot_from = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local now = micros()
-local line = load_line(KEYS[1])
-if #line.pending == 0 or exact(line.round) ~= ARGV[4] then return { exact(now) } end
-local holders = {}
-for _, holder in ipairs(line.holders) do
-  if holder.epoch ~= ARGV[5] then holders[#holders + 1] = holder end
+local function run()
+  local channels, name, hot_from = ARGV[1], ARGV[2], tonumber(ARGV[3])
+  local now = micros()
+  local line = load_line(KEYS[1])
+  if #line.pending == 0 or exact(line.round) ~= ARGV[4] then return { exact(now) } end
+  local holders = {}
+  for _, holder in ipairs(line.holders) do
+    if holder.epoch ~= ARGV[5] then holders[#holders + 1] = holder end
+  end
+  if #holders > 0 then
+    save_holders(KEYS[1], line.holders, holders)
+  else
+    tell_results(channels, name, line, commit_round(KEYS, name, line, now, hot_from), #line.pending)
+  end
+  return { exact(now) }
 end
-if #holders > 0 then
-  save_holders(KEYS[1], line.holders, holders)
-else
-  tell_results(channels, name, line, commit_round(KEYS, name, line, now, hot_from), #line.pending)
-end
-return { exact(now) }

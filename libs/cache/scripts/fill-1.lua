@@ -1,3 +1,4 @@
+#!lua
 -- A node that has no copy asks for the committed value, and to be registered as a holder of it.
 -- KEYS[1] line
 -- ARGV[1] prefix of the channels
@@ -8,44 +9,29 @@
 -- ARGV[8] 1 if a copy may be registered
 -- Answers { now, 'absent' } | { now, 'expired', version }
 --   | { now, 'value', json, version, expiresInMs, found, granted, 1 if a round is open }
---- @include "snapshot"
---- @include "line"
-local channels, name, hot_from, epoch, instance = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[5], ARGV[6]
-local now = micros()
-local line = load_line(KEYS[1])
-if not line.present then return { exact(now), 'absent' } end
-local snapshot = parse_snapshot(ARGV[4])
-local round_open = #line.pending > 0
-local live = without_void(line.holders, epoch, instance, 0, snapshot)
-if is_expired(line, now) then return { exact(now), 'expired', exact(line.version) } end
-local heat = math.max(line.heat - 1, 0)
-local found = state_of(live, line.owner)
-local expires_in = line.expires and exact(line.expires - math.floor(now / 1000)) or ''
-local json = redis.call('HGET', KEYS[1], 'v')
-local function answer(granted)
-  return { exact(now), 'value', json, exact(line.version), expires_in, found, granted, round_open and '1' or '' }
+--- @include "fill"
+local function run()
+  local nothing = look()
+  if nothing then return nothing end
+  local channels, name, hot_from = ARGV[1], ARGV[2], tonumber(ARGV[3])
+  local heat = math.max(line.heat - 1, 0)
+  if #line.pending > 0 or ARGV[8] ~= '1' or heat >= hot_from then
+    if heat ~= line.heat then redis.call('HSET', KEYS[1], 'h', exact(heat)) end
+    return answer('')
+  end
+  local grant, others, holders = tonumber(ARGV[7]), {}, {}
+  for _, holder in ipairs(live) do
+    if holder.epoch == epoch then grant = math.max(grant, holder.grant) else others[#others + 1] = holder end
+  end
+  redis.call('HSET', KEYS[1], 'g' .. epoch, exact(grant) .. ' ' .. instance)
+  if heat ~= line.heat then redis.call('HSET', KEYS[1], 'h', exact(heat)) end
+  local owner = #others == 0 and line.owner == epoch and epoch or nil
+  for i, holder in ipairs(others) do holders[i] = holder end
+  holders[#holders + 1] = { epoch = epoch }
+  save_holders(KEYS[1], line.holders, holders)
+  if line.owner and not owner then redis.call('HDEL', KEYS[1], 'o') end
+  if #live == 1 and live[1].epoch ~= epoch then
+    tell(channels, live[1].instance, 'cache.shared', name, exact(line.version))
+  end
+  return answer(state_of(holders, owner))
 end
--- A Redis that is full refuses to remember another holder; the value can be read all the same.
-local function remember(...)
-  local done = redis.pcall('HSET', KEYS[1], ...)
-  return type(done) ~= 'table' or not done.err
-end
-if round_open or ARGV[8] ~= '1' or heat >= hot_from then
-  if heat ~= line.heat then remember('h', exact(heat)) end
-  return answer('')
-end
-local grant, others, holders = tonumber(ARGV[7]), {}, {}
-for _, holder in ipairs(live) do
-  if holder.epoch == epoch then grant = math.max(grant, holder.grant) else others[#others + 1] = holder end
-end
-if not remember('g' .. epoch, exact(grant) .. ' ' .. instance) then return answer('') end
-if heat ~= line.heat then redis.call('HSET', KEYS[1], 'h', exact(heat)) end
-local owner = #others == 0 and line.owner == epoch and epoch or nil
-for i, holder in ipairs(others) do holders[i] = holder end
-holders[#holders + 1] = { epoch = epoch }
-save_holders(KEYS[1], line.holders, holders)
-if line.owner and not owner then redis.call('HDEL', KEYS[1], 'o') end
-if #live == 1 and live[1].epoch ~= epoch then
-  tell(channels, live[1].instance, 'cache.shared', name, exact(line.version))
-end
-return answer(state_of(holders, owner))

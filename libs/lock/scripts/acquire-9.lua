@@ -34,18 +34,8 @@
 --- @include "tell"
 --- @include "step"
 --- @include "confirm"
-local owner, mode, lease, wait = ARGV[7], ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
-local limit, call, epoch, node = tonumber(ARGV[11]), ARGV[12], ARGV[13], ARGV[14]
-local again, partly = tonumber(ARGV[16]), ARGV[18] == '1'
-
-local more = step()
-local hold = hold_of(owner)
-if hold and hold.deadline <= lock.now then
-  end_hold(owner, hold, 'expired')
-  hold = hold_of(owner)
-end
-local place = place_of(owner)
-local till = lock.now + wait
+-- Of each call.
+local owner, mode, lease, wait, limit, call, epoch, node, again, partly, more, hold, place, till
 
 local function enlist(upgrade, ticket)
   if not place then
@@ -98,38 +88,54 @@ local function grant(how)
   return finish(more, 'granted', hold.token, how)
 end
 
-if hold and not hold.confirmed then
-  -- An offer to this owner that nobody has confirmed yet, or his own acquisition of several under way.
-  if hold.mode ~= mode then return finish(more, 'locked') end
-  local how = hold.was and 'upgraded' or 'new'
-  local token = confirm(owner, hold, place, lease, call, partly)
-  return finish(more, 'granted', token, how)
-end
+local function run()
+  begin()
+  owner, mode, lease, wait = ARGV[7], ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
+  limit, call, epoch, node = tonumber(ARGV[11]), ARGV[12], ARGV[13], ARGV[14]
+  again, partly = tonumber(ARGV[16]), ARGV[18] == '1'
 
-if hold then
-  -- Whoever takes several renews and downgrades last, when nothing can stop him any more.
-  if partly and (hold.mode == mode or hold.mode == 'x') then
-    return finish(more, 'granted', hold.token, 'held')
+  more = step()
+  hold = hold_of(owner)
+  if hold and hold.deadline <= lock.now then
+    end_hold(owner, hold, 'expired')
+    hold = hold_of(owner)
   end
-  if hold.mode == mode then return grant('renewed') end
-  if hold.mode == 'x' then return grant('downgraded') end
-  local joins = place and place.state == 'q'
-  if live_holders() == 1 and not joins and GRANTS then return grant('upgraded') end
+  place = place_of(owner)
+  till = lock.now + wait
+
+  if hold and not hold.confirmed then
+    -- An offer to this owner that nobody has confirmed yet, or his own acquisition of several under way.
+    if hold.mode ~= mode then return finish(more, 'locked') end
+    local how = hold.was and 'upgraded' or 'new'
+    local token = confirm(owner, hold, place, lease, call, partly)
+    return finish(more, 'granted', token, how)
+  end
+
+  if hold then
+    -- Whoever takes several renews and downgrades last, when nothing can stop him any more.
+    if partly and (hold.mode == mode or hold.mode == 'x') then
+      return finish(more, 'granted', hold.token, 'held')
+    end
+    if hold.mode == mode then return grant('renewed') end
+    if hold.mode == 'x' then return grant('downgraded') end
+    local joins = place and place.state == 'q'
+    if live_holders() == 1 and not joins and GRANTS then return grant('upgraded') end
+    if wait == 0 then return finish(more, 'locked') end
+    if not joins then
+      local first = redis.call('ZRANGE', KEYS[4], 0, 0, 'WITHSCORES')
+      if first[1] and tonumber(first[2]) == UPGRADER then return finish(more, 'deadlock', first[1]) end
+      if place then drop_place(owner, hold) end
+      place = nil
+    end
+    return enlist(true, again ~= 0 and again or nil)
+  end
+
+  if place then
+    if place.mode ~= mode or wait == 0 then return finish(more, 'locked') end
+    return enlist(place.upgrade)
+  end
+  if again ~= 0 then return enlist(ARGV[17] == '1', again) end
+  if GRANTS and lock.queue == 0 and grantable(mode, limit, live_holders()) then return grant('new') end
   if wait == 0 then return finish(more, 'locked') end
-  if not joins then
-    local first = redis.call('ZRANGE', KEYS[4], 0, 0, 'WITHSCORES')
-    if first[1] and tonumber(first[2]) == UPGRADER then return finish(more, 'deadlock', first[1]) end
-    if place then drop_place(owner, hold) end
-    place = nil
-  end
-  return enlist(true, again ~= 0 and again or nil)
+  return enlist(false)
 end
-
-if place then
-  if place.mode ~= mode or wait == 0 then return finish(more, 'locked') end
-  return enlist(place.upgrade)
-end
-if again ~= 0 then return enlist(ARGV[17] == '1', again) end
-if GRANTS and lock.queue == 0 and grantable(mode, limit, live_holders()) then return grant('new') end
-if wait == 0 then return finish(more, 'locked') end
-return enlist(false)

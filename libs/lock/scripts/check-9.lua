@@ -21,16 +21,19 @@
 --- @include "lock"
 --- @include "tell"
 --- @include "step"
-local more = step()
-local states = {}
-for i = 7, #ARGV do
-  local place = place_of(ARGV[i])
-  local state = '-'
-  if place then
-    for _, instance in ipairs(place.instances) do
-      if instance.id == CALLER then state = place.state == 'q' and 'q' or hold_of(ARGV[i]).token end
+local function run()
+  begin()
+  local more = step()
+  local states = {}
+  for i = 7, #ARGV do
+    local place = place_of(ARGV[i])
+    local state = '-'
+    if place then
+      for _, instance in ipairs(place.instances) do
+        if instance.id == CALLER then state = place.state == 'q' and 'q' or hold_of(ARGV[i]).token end
+      end
     end
+    states[#states + 1] = state
   end
-  states[#states + 1] = state
+  return finish(more, states)
 end
-return finish(more, states)

@@ -26,12 +26,15 @@
 --- @include "tell"
 --- @include "step"
 --- @include "confirm"
-local owner, token, lease, call = ARGV[7], ARGV[8], tonumber(ARGV[9]), ARGV[10]
-local hold = hold_of(owner)
-local mine = hold and hold.deadline > lock.now and (token == '' and hold.call == call or token == hold.token)
-if not mine then return finish(step(), 'gone') end
-local how = hold.confirmed and 'joined' or hold.was and 'upgraded' or 'new'
-local place = place_of(owner)
-local part = ARGV[11] == '1' and not hold.confirmed
-confirm(owner, hold, place, lease, call, part, token == '')
-return finish(step(), 'granted', token == '' and hold.token or token, how)
+local function run()
+  begin()
+  local owner, token, lease, call = ARGV[7], ARGV[8], tonumber(ARGV[9]), ARGV[10]
+  local hold = hold_of(owner)
+  local mine = hold and hold.deadline > lock.now and (token == '' and hold.call == call or token == hold.token)
+  if not mine then return finish(step(), 'gone') end
+  local how = hold.confirmed and 'joined' or hold.was and 'upgraded' or 'new'
+  local place = place_of(owner)
+  local part = ARGV[11] == '1' and not hold.confirmed
+  confirm(owner, hold, place, lease, call, part, token == '')
+  return finish(step(), 'granted', token == '' and hold.token or token, how)
+end

@@ -22,9 +22,12 @@
 --- @include "lock"
 --- @include "tell"
 --- @include "step"
-local owner, call = ARGV[7], ARGV[8]
-local hold = hold_of(owner)
-if not hold or hold.call ~= call or hold.confirmed or hold.deadline <= lock.now then return finish(step(), 0) end
-hold.deadline = lock.now + OFFER_MS
-put_hold(owner, hold, nil)
-return finish(step(), 1)
+local function run()
+  begin()
+  local owner, call = ARGV[7], ARGV[8]
+  local hold = hold_of(owner)
+  if not hold or hold.call ~= call or hold.confirmed or hold.deadline <= lock.now then return finish(step(), 0) end
+  hold.deadline = lock.now + OFFER_MS
+  put_hold(owner, hold, nil)
+  return finish(step(), 1)
+end

@@ -23,30 +23,33 @@
 --- @include "lock"
 --- @include "tell"
 --- @include "step"
-local most = tonumber(ARGV[7])
-local bound = ARGV[8] == '' and exact(lock.token) or ARGV[8]
-local owners = redis.call('ZRANGE', KEYS[3], 0, most - 1)
-local ended, spared = 0, 0
-for _, owner in ipairs(owners) do
-  local hold, place = hold_of(owner), place_of(owner)
-  if tonumber(hold.token) > tonumber(bound) then
-    spared = spared + 1
-  else
-    local own = is_own(hold)
-    if own then ended = ended + 1 end
-    if not hold.confirmed and hold.was then
-      if not own then expired = expired + 1 end
-      event(own and 'released' or 'expired', owner, 's', hold.was.token)
-    end
-    hold.was = nil
-    if place and place.state == 'o' then
-      place.state = 'q'
-      drop_hold(owner, place)
-      put_place(owner, place, nil)
+local function run()
+  begin()
+  local most = tonumber(ARGV[7])
+  local bound = ARGV[8] == '' and exact(lock.token) or ARGV[8]
+  local owners = redis.call('ZRANGE', KEYS[3], 0, most - 1)
+  local ended, spared = 0, 0
+  for _, owner in ipairs(owners) do
+    local hold, place = hold_of(owner), place_of(owner)
+    if tonumber(hold.token) > tonumber(bound) then
+      spared = spared + 1
     else
-      end_hold(owner, hold, hold.deadline > lock.now and 'released' or 'expired')
+      local own = is_own(hold)
+      if own then ended = ended + 1 end
+      if not hold.confirmed and hold.was then
+        if not own then expired = expired + 1 end
+        event(own and 'released' or 'expired', owner, 's', hold.was.token)
+      end
+      hold.was = nil
+      if place and place.state == 'o' then
+        place.state = 'q'
+        drop_hold(owner, place)
+        put_place(owner, place, nil)
+      else
+        end_hold(owner, hold, hold.deadline > lock.now and 'released' or 'expired')
+      end
     end
   end
+  local left = #owners == most and spared < most
+  return finish(not left and step(), ended, bound, left and 1 or 0)
 end
-local left = #owners == most and spared < most
-return finish(not left and step(), ended, bound, left and 1 or 0)

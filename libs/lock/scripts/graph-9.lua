@@ -22,20 +22,23 @@
 --- @include "lock"
 --- @include "tell"
 --- @include "step"
-local most = tonumber(ARGV[7])
-local holders, waiters = {}, {}
-for _, owner in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. exact(lock.now), '+inf', 'LIMIT', 0, most)) do
-  local hold = hold_of(owner)
-  -- An offer may yet be handed on; a part of several is kept for as long as its owner waits for the rest.
-  local firm = hold.confirmed or hold.call ~= '-'
-  for _, word in ipairs({ owner, hold.mode, hold.token, firm and '1' or '0' }) do holders[#holders + 1] = word end
-end
-local queue = redis.call('ZRANGE', KEYS[4], 0, most - 1, 'WITHSCORES')
-for i = 1, #queue, 2 do
-  local place = place_of(queue[i])
-  local upgrades = tonumber(queue[i + 1]) == UPGRADER
-  for _, word in ipairs({ queue[i], place.mode, exact(place.ticket), exact(place.limit), upgrades and '1' or '0' }) do
-    waiters[#waiters + 1] = word
+local function run()
+  begin()
+  local most = tonumber(ARGV[7])
+  local holders, waiters = {}, {}
+  for _, owner in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. exact(lock.now), '+inf', 'LIMIT', 0, most)) do
+    local hold = hold_of(owner)
+    -- An offer may yet be handed on; a part of several is kept for as long as its owner waits for the rest.
+    local firm = hold.confirmed or hold.call ~= '-'
+    for _, word in ipairs({ owner, hold.mode, hold.token, firm and '1' or '0' }) do holders[#holders + 1] = word end
   end
+  local queue = redis.call('ZRANGE', KEYS[4], 0, most - 1, 'WITHSCORES')
+  for i = 1, #queue, 2 do
+    local place = place_of(queue[i])
+    local upgrades = tonumber(queue[i + 1]) == UPGRADER
+    for _, word in ipairs({ queue[i], place.mode, exact(place.ticket), exact(place.limit), upgrades and '1' or '0' }) do
+      waiters[#waiters + 1] = word
+    end
+  end
+  return { exact(lock.millis), -1, 0, 0, live_holders(), redis.call('ZCARD', KEYS[4]), holders, waiters }
 end
-return { exact(lock.millis), -1, 0, 0, live_holders(), redis.call('ZCARD', KEYS[4]), holders, waiters }

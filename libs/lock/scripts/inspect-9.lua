@@ -23,4 +23,7 @@
 --- @include "tell"
 --- @include "step"
 --- @include "inspect"
-return inspect(tonumber(ARGV[7]))
+local function run()
+  begin()
+  return inspect(tonumber(ARGV[7]))
+end

@@ -26,24 +26,27 @@
 --- @include "tell"
 --- @include "step"
 --- @include "confirm"
-local owner, takes, lease, call = ARGV[7], ARGV[8] == '1', tonumber(ARGV[9]), ARGV[10]
-local hold, place = hold_of(owner), place_of(owner)
-local there = false
-if place then
-  for _, instance in ipairs(place.instances) do there = there or instance.id == CALLER end
+local function run()
+  begin()
+  local owner, takes, lease, call = ARGV[7], ARGV[8] == '1', tonumber(ARGV[9]), ARGV[10]
+  local hold, place = hold_of(owner), place_of(owner)
+  local there = false
+  if place then
+    for _, instance in ipairs(place.instances) do there = there or instance.id == CALLER end
+  end
+  if not there then return finish(step(), 'left') end
+  if place.state ~= 'q' and takes and hold.deadline > lock.now then
+    local how = hold.confirmed and 'joined' or hold.was and 'upgraded' or 'new'
+    local token = confirm(owner, hold, place, lease, call)
+    return finish(step(), 'granted', token, how)
+  end
+  remove_instance(place, CALLER)
+  if #place.instances > 0 then
+    put_place(owner, place, hold)
+  elseif place.state == 'o' then
+    end_hold(owner, hold, 'released')
+  else
+    drop_place(owner, hold)
+  end
+  return finish(step(), 'left')
 end
-if not there then return finish(step(), 'left') end
-if place.state ~= 'q' and takes and hold.deadline > lock.now then
-  local how = hold.confirmed and 'joined' or hold.was and 'upgraded' or 'new'
-  local token = confirm(owner, hold, place, lease, call)
-  return finish(step(), 'granted', token, how)
-end
-remove_instance(place, CALLER)
-if #place.instances > 0 then
-  put_place(owner, place, hold)
-elseif place.state == 'o' then
-  end_hold(owner, hold, 'released')
-else
-  drop_place(owner, hold)
-end
-return finish(step(), 'left')

@@ -7,12 +7,14 @@
 -- ARGV[4] most that are looked at
 -- Answers { 1 if there is no more, last one looked at or empty, entry, .. }
 --- @include "keep"
-local time = redis.call('TIME')
-local millis = time[1] * 1000 + math.floor(time[2] / 1000)
-local entries = redis.call('ZRANGEBYLEX', KEYS[1], ARGV[2], ARGV[3], 'LIMIT', 0, ARGV[4])
-local answer = { #entries < tonumber(ARGV[4]) and 1 or 0, entries[#entries] or '' }
-for _, entry in ipairs(entries) do
-  local over = redis.call('ZSCORE', KEYS[2], ARGV[1] .. entry)
-  if over and tonumber(over) - KEEP_MS > millis then answer[#answer + 1] = entry end
+local function run()
+  local time = redis.call('TIME')
+  local millis = time[1] * 1000 + math.floor(time[2] / 1000)
+  local entries = redis.call('ZRANGEBYLEX', KEYS[1], ARGV[2], ARGV[3], 'LIMIT', 0, ARGV[4])
+  local answer = { #entries < tonumber(ARGV[4]) and 1 or 0, entries[#entries] or '' }
+  for _, entry in ipairs(entries) do
+    local over = redis.call('ZSCORE', KEYS[2], ARGV[1] .. entry)
+    if over and tonumber(over) - KEEP_MS > millis then answer[#answer + 1] = entry end
+  end
+  return answer
 end
-return answer

@@ -23,9 +23,12 @@
 --- @include "lock"
 --- @include "tell"
 --- @include "step"
-local owner, ticket, cycle = ARGV[7], ARGV[8], ARGV[9]
-local place = place_of(owner)
-if not place or place.state ~= 'q' or exact(place.ticket) ~= ticket then return finish(step(), 0) end
-drop_place(owner, hold_of(owner))
-for _, instance in ipairs(place.instances) do tell(instance.id, 'lock.refused', NAME, owner, ticket, cycle) end
-return finish(step(), 1)
+local function run()
+  begin()
+  local owner, ticket, cycle = ARGV[7], ARGV[8], ARGV[9]
+  local place = place_of(owner)
+  if not place or place.state ~= 'q' or exact(place.ticket) ~= ticket then return finish(step(), 0) end
+  drop_place(owner, hold_of(owner))
+  for _, instance in ipairs(place.instances) do tell(instance.id, 'lock.refused', NAME, owner, ticket, cycle) end
+  return finish(step(), 1)
+end

@@ -23,23 +23,26 @@
 --- @include "lock"
 --- @include "tell"
 --- @include "step"
-local owner, mode, token = ARGV[7], ARGV[8], ARGV[9]
-local hold = hold_of(owner)
-local own = is_own(hold)
-if not own then
-  local live = live_holders()
-  if hold and hold.deadline > lock.now then live = live - 1 end
-  return finish(step(), live > 0 and 'not_owner' or 'not_held')
+local function run()
+  begin()
+  local owner, mode, token = ARGV[7], ARGV[8], ARGV[9]
+  local hold = hold_of(owner)
+  local own = is_own(hold)
+  if not own then
+    local live = live_holders()
+    if hold and hold.deadline > lock.now then live = live - 1 end
+    return finish(step(), live > 0 and 'not_owner' or 'not_held')
+  end
+  local held = hold.confirmed and hold or { mode = 's', token = hold.was.token }
+  if mode ~= '' and mode ~= held.mode then return finish(step(), 'not_held') end
+  if token ~= '' and token ~= held.token then return finish(step(), 'stale_token') end
+  if hold.confirmed then
+    end_hold(owner, hold, 'released')
+  else
+    hold.was = nil
+    put_hold(owner, hold, place_of(owner))
+    event('released', owner, 's', held.token)
+  end
+  -- A token is about the time of the grant in microseconds.
+  return finish(step(), 'ok', exact(math.max(0, (lock.micros - tonumber(held.token)) / 1000)), held.mode)
 end
-local held = hold.confirmed and hold or { mode = 's', token = hold.was.token }
-if mode ~= '' and mode ~= held.mode then return finish(step(), 'not_held') end
-if token ~= '' and token ~= held.token then return finish(step(), 'stale_token') end
-if hold.confirmed then
-  end_hold(owner, hold, 'released')
-else
-  hold.was = nil
-  put_hold(owner, hold, place_of(owner))
-  event('released', owner, 's', held.token)
-end
--- A token is about the time of the grant in microseconds.
-return finish(step(), 'ok', exact(math.max(0, (lock.micros - tonumber(held.token)) / 1000)), held.mode)

@@ -23,13 +23,16 @@
 --- @include "lock"
 --- @include "tell"
 --- @include "step"
-local owner, lease, call = ARGV[7], tonumber(ARGV[8]), ARGV[9]
-local hold = hold_of(owner)
-if not is_own(hold) then return finish(step(), -1) end
-local held = hold.confirmed and hold or hold.was
-if lease > 0 then held.lease = lease end
-held.deadline = lock.now + held.lease
--- The call of an upgrade that is not confirmed yet belongs to the one that made it.
-if hold.confirmed then hold.call = call end
-put_hold(owner, hold, place_of(owner))
-return finish(step(), held.lease)
+local function run()
+  begin()
+  local owner, lease, call = ARGV[7], tonumber(ARGV[8]), ARGV[9]
+  local hold = hold_of(owner)
+  if not is_own(hold) then return finish(step(), -1) end
+  local held = hold.confirmed and hold or hold.was
+  if lease > 0 then held.lease = lease end
+  held.deadline = lock.now + held.lease
+  -- The call of an upgrade that is not confirmed yet belongs to the one that made it.
+  if hold.confirmed then hold.call = call end
+  put_hold(owner, hold, place_of(owner))
+  return finish(step(), held.lease)
+end

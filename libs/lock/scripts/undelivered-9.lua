@@ -23,18 +23,21 @@
 --- @include "lock"
 --- @include "tell"
 --- @include "step"
-local owner, call = ARGV[7], ARGV[8]
-local hold, place = hold_of(owner), place_of(owner)
-if not hold or hold.call ~= call or hold.deadline <= lock.now then return finish(step(), 0) end
-if hold.confirmed and place and place.state == 'c' and not is_dead(place) then
-  event('released', owner, hold.mode, hold.token)
-  if hold.was and hold.was.deadline > lock.now then event('acquired', owner, 's', hold.was.token) end
-  hold.confirmed, hold.call, hold.deadline = false, '-', lock.now + OFFER_MS
-  place.state = 'o'
-  put_place(owner, place, hold)
-  put_hold(owner, hold, place)
-  for _, instance in ipairs(place.instances) do tell(instance.id, 'lock.offer', NAME, owner, hold.token) end
-else
-  end_hold(owner, hold, 'undone')
+local function run()
+  begin()
+  local owner, call = ARGV[7], ARGV[8]
+  local hold, place = hold_of(owner), place_of(owner)
+  if not hold or hold.call ~= call or hold.deadline <= lock.now then return finish(step(), 0) end
+  if hold.confirmed and place and place.state == 'c' and not is_dead(place) then
+    event('released', owner, hold.mode, hold.token)
+    if hold.was and hold.was.deadline > lock.now then event('acquired', owner, 's', hold.was.token) end
+    hold.confirmed, hold.call, hold.deadline = false, '-', lock.now + OFFER_MS
+    place.state = 'o'
+    put_place(owner, place, hold)
+    put_hold(owner, hold, place)
+    for _, instance in ipairs(place.instances) do tell(instance.id, 'lock.offer', NAME, owner, hold.token) end
+  else
+    end_hold(owner, hold, 'undone')
+  end
+  return finish(step(), 1)
 end
-return finish(step(), 1)

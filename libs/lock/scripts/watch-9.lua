@@ -23,22 +23,25 @@
 --- @include "tell"
 --- @include "step"
 --- @include "inspect"
-local more = step()
-local watches = tonumber(ARGV[7])
-local watchers = redis.call('HGETALL', KEYS[6])
-lock.watch = 0
-for i = 1, #watchers, 2 do
-  if watchers[i] == CALLER or tonumber(watchers[i + 1]) <= lock.now then
-    redis.call('HDEL', KEYS[6], watchers[i])
-  else
-    lock.watch = math.max(lock.watch, tonumber(watchers[i + 1]))
+local function run()
+  begin()
+  local more = step()
+  local watches = tonumber(ARGV[7])
+  local watchers = redis.call('HGETALL', KEYS[6])
+  lock.watch = 0
+  for i = 1, #watchers, 2 do
+    if watchers[i] == CALLER or tonumber(watchers[i + 1]) <= lock.now then
+      redis.call('HDEL', KEYS[6], watchers[i])
+    else
+      lock.watch = math.max(lock.watch, tonumber(watchers[i + 1]))
+    end
   end
+  if watches > 0 then
+    redis.call('HSET', KEYS[6], CALLER, exact(lock.now + watches))
+    lock.watch = math.max(lock.watch, lock.now + watches)
+    redis.call('PEXPIRE', KEYS[6], exact(lock.watch - lock.now + KEEP_MS))
+    if lock.seq == 0 then lock.seq = lock.micros end
+  end
+  local view = inspect(tonumber(ARGV[8]))
+  return finish(more, unpack(view, 5))
 end
-if watches > 0 then
-  redis.call('HSET', KEYS[6], CALLER, exact(lock.now + watches))
-  lock.watch = math.max(lock.watch, lock.now + watches)
-  redis.call('PEXPIRE', KEYS[6], exact(lock.watch - lock.now + KEEP_MS))
-  if lock.seq == 0 then lock.seq = lock.micros end
-end
-local view = inspect(tonumber(ARGV[8]))
-return finish(more, unpack(view, 5))

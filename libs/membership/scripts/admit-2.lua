@@ -5,9 +5,11 @@
 -- ARGV[1] epoch of the process or ''
 -- ARGV[2] run id of the server, where one without a registry has never had one; else ''
 -- Answers { renewals that the registry shows for the epoch or false, durable or false, { service, run id, .. } }
-if ARGV[2] ~= '' and redis.call('EXISTS', KEYS[1]) == 0 then redis.call('HSET', KEYS[2], '*', ARGV[2]) end
-return {
-  redis.call('HGET', KEYS[1], 'r:' .. ARGV[1]),
-  redis.call('HGET', KEYS[1], 'durable'),
-  redis.call('HGETALL', KEYS[2]),
-}
+local function run()
+  if ARGV[2] ~= '' and redis.call('EXISTS', KEYS[1]) == 0 then redis.call('HSET', KEYS[2], '*', ARGV[2]) end
+  return {
+    redis.call('HGET', KEYS[1], 'r:' .. ARGV[1]),
+    redis.call('HGET', KEYS[1], 'durable'),
+    redis.call('HGETALL', KEYS[2]),
+  }
+end

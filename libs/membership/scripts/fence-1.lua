@@ -5,6 +5,8 @@
 -- ARGV[2] number of the renewal that was seen last
 -- Answers 1 if this ended it, else 0
 --- @include "registry"
-if redis.call('HGET', KEYS[1], 'r:' .. ARGV[1]) ~= ARGV[2] then return 0 end
-remove(KEYS[1], ARGV[1])
-return 1
+local function run()
+  if redis.call('HGET', KEYS[1], 'r:' .. ARGV[1]) ~= ARGV[2] then return 0 end
+  remove(KEYS[1], ARGV[1])
+  return 1
+end

@@ -4,5 +4,7 @@
 -- ARGV[1] epoch
 -- Answers 1
 --- @include "registry"
-remove(KEYS[1], ARGV[1])
-return 1
+local function run()
+  remove(KEYS[1], ARGV[1])
+  return 1
+end

@@ -10,16 +10,19 @@
 --- @include "queue"
 --- @include "wake"
 --- @include "settle"
-settle(ARGV[3])
-local stale = {}
-for i = 4, #ARGV, 2 do
-  local id, token = ARGV[i], ARGV[i + 1]
-  if redis.call('ZSCORE', inflightKey, id) and finish(id, token, 'completed', 'returnvalue', 'null', 0) == 0 then
-    redis.call('ZREM', inflightKey, id)
-  else
-    stale[#stale + 1] = (i - 4) / 2
+local function run()
+  begin()
+  settle(ARGV[3])
+  local stale = {}
+  for i = 4, #ARGV, 2 do
+    local id, token = ARGV[i], ARGV[i + 1]
+    if redis.call('ZSCORE', inflightKey, id) and finish(id, token, 'completed', 'returnvalue', 'null', 0) == 0 then
+      redis.call('ZREM', inflightKey, id)
+    else
+      stale[#stale + 1] = (i - 4) / 2
+    end
   end
+  noteDeliveries()
+  wakeForArrivals()
+  return {'ok', effects, stale}
 end
-noteDeliveries()
-wakeForArrivals()
-return {'ok', effects, stale}

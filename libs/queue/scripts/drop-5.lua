@@ -10,12 +10,15 @@
 --- @include "queue"
 --- @include "wake"
 --- @include "settle"
-settle(ARGV[3])
-if length() + redis.call('ZCARD', failedKey) > 0 then
-  wakeForArrivals()
-  return {'ok', effects, 0}
+local function run()
+  begin()
+  settle(ARGV[3])
+  if length() + redis.call('ZCARD', failedKey) > 0 then
+    wakeForArrivals()
+    return {'ok', effects, 0}
+  end
+  redis.call('DEL', metaKey, idKey, counterKey, eventsKey, markerKey, stalledKey, completedKey, inflightKey, expiryKey, ageKey)
+  redis.call('ZREM', namesKey, name)
+  redis.call('ZREM', dueKey, name)
+  return {'ok', effects, 1}
 end
-redis.call('DEL', metaKey, idKey, counterKey, eventsKey, markerKey, stalledKey, completedKey, inflightKey, expiryKey, ageKey)
-redis.call('ZREM', namesKey, name)
-redis.call('ZREM', dueKey, name)
-return {'ok', effects, 1}

@@ -11,14 +11,17 @@
 --- @include "wake"
 --- @include "settle"
 --- @bullmq "extendLock"
-local id, token, visibility = ARGV[4], ARGV[5], ARGV[6]
-settle(ARGV[3])
-local status = 'stale_receipt'
-if redis.call('ZSCORE', inflightKey, id)
-  and bullmq_extendLock({base .. id .. ':lock', stalledKey}, {token, visibility, id}) == 1 then
-  redis.call('ZADD', inflightKey, whole(now + visibility), id)
-  noteDeliveries()
-  status = 'ok'
+local function run()
+  begin()
+  local id, token, visibility = ARGV[4], ARGV[5], ARGV[6]
+  settle(ARGV[3])
+  local status = 'stale_receipt'
+  if redis.call('ZSCORE', inflightKey, id)
+    and bullmq_extendLock({base .. id .. ':lock', stalledKey}, {token, visibility, id}) == 1 then
+    redis.call('ZADD', inflightKey, whole(now + visibility), id)
+    noteDeliveries()
+    status = 'ok'
+  end
+  wakeForArrivals()
+  return {status, effects}
 end
-wakeForArrivals()
-return {status, effects}

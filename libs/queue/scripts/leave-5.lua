@@ -9,5 +9,8 @@
 -- Answers {'ok'}
 --- @include "queue"
 --- @include "wake"
-if redis.call('ZREM', waitersKey, ARGV[4]) == 0 and readyCount() > 0 and not isPaused() then wake(1) end
-return {'ok'}
+local function run()
+  begin()
+  if redis.call('ZREM', waitersKey, ARGV[4]) == 0 and readyCount() > 0 and not isPaused() then wake(1) end
+  return {'ok'}
+end

@@ -14,10 +14,8 @@
 --- @include "settle"
 --- @bullmq "retryJob"
 --- @bullmq "moveToDelayed"
-local id, token, delay = ARGV[4], ARGV[5], ARGV[6]
-local told = replay()
-if told then return told end
-settle(ARGV[3])
+-- Of each call.
+local id, token, delay
 
 -- Answers where the message went.
 local function giveBack()
@@ -49,11 +47,18 @@ local function giveBack()
   return 'ready'
 end
 
-if not redis.call('ZSCORE', inflightKey, id) or redis.call('GET', base .. id .. ':lock') ~= token then
+local function run()
+  begin()
+  id, token, delay = ARGV[4], ARGV[5], ARGV[6]
+  local told = replay()
+  if told then return told end
+  settle(ARGV[3])
+  if not redis.call('ZSCORE', inflightKey, id) or redis.call('GET', base .. id .. ':lock') ~= token then
+    wakeForArrivals()
+    return {'stale_receipt', effects}
+  end
+  local where = giveBack()
+  noteDeliveries()
   wakeForArrivals()
-  return {'stale_receipt', effects}
+  return remember({'ok', effects, where})
 end
-local where = giveBack()
-noteDeliveries()
-wakeForArrivals()
-return remember({'ok', effects, where})

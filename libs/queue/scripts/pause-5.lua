@@ -11,9 +11,12 @@
 --- @include "wake"
 --- @include "settle"
 --- @bullmq "pause"
-local from, to = waitKey, pausedKey
-if ARGV[4] == 'resumed' then from, to = pausedKey, waitKey end
-bullmq_pause({from, to, metaKey, prioritizedKey, eventsKey, delayedKey, markerKey}, {ARGV[4], '1'})
-settle(ARGV[3])
-if ARGV[4] == 'resumed' then wake(readyCount()) end
-return {'ok', effects}
+local function run()
+  begin()
+  local from, to = waitKey, pausedKey
+  if ARGV[4] == 'resumed' then from, to = pausedKey, waitKey end
+  bullmq_pause({from, to, metaKey, prioritizedKey, eventsKey, delayedKey, markerKey}, {ARGV[4], '1'})
+  settle(ARGV[3])
+  if ARGV[4] == 'resumed' then wake(readyCount()) end
+  return {'ok', effects}
+end

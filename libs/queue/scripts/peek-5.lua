@@ -11,10 +11,8 @@
 --- @include "queue"
 --- @include "wake"
 --- @include "settle"
-settle(ARGV[3])
-wakeForArrivals()
-local state, count = ARGV[4], tonumber(ARGV[5])
-local ids, times = {}, {}
+-- Of each call.
+local count, ids, times
 
 local function fromSet(key, perMillisecond)
   local pairs = redis.call('ZRANGE', key, 0, count - #ids - 1, 'WITHSCORES')
@@ -24,22 +22,29 @@ local function fromSet(key, perMillisecond)
   end
 end
 
-if state == 'ready' then
-  local first = redis.call('LRANGE', waitKey, -count, -1)
-  for i = #first, 1, -1 do
-    ids[#ids + 1] = first[i]
-    times[#ids] = ''
-  end
-  if #ids < count then fromSet(prioritizedKey) end
-elseif state == 'delayed' then fromSet(delayedKey, 4096)
-elseif state == 'inflight' then fromSet(inflightKey, 1)
-else fromSet(failedKey) end
+local function run()
+  begin()
+  settle(ARGV[3])
+  wakeForArrivals()
+  local state = ARGV[4]
+  count, ids, times = tonumber(ARGV[5]), {}, {}
+  if state == 'ready' then
+    local first = redis.call('LRANGE', waitKey, -count, -1)
+    for i = #first, 1, -1 do
+      ids[#ids + 1] = first[i]
+      times[#ids] = ''
+    end
+    if #ids < count then fromSet(prioritizedKey) end
+  elseif state == 'delayed' then fromSet(delayedKey, 4096)
+  elseif state == 'inflight' then fromSet(inflightKey, 1)
+  else fromSet(failedKey) end
 
-local messages, bytes = {}, 0
-for i, id in ipairs(ids) do
-  bytes = bytes + redis.call('HSTRLEN', base .. id, 'data')
-  if i > 1 and bytes > tonumber(ARGV[6]) then break end
-  local job = redis.call('HMGET', base .. id, 'data', 'ats', 'priority', 'timestamp', 'finishedOn', 'failedReason')
-  messages[i] = {id, job[1] or 'null', job[2] or '0', job[3] or '101', job[4] or '0', job[5] or '', job[6] or '', times[i]}
+  local messages, bytes = {}, 0
+  for i, id in ipairs(ids) do
+    bytes = bytes + redis.call('HSTRLEN', base .. id, 'data')
+    if i > 1 and bytes > tonumber(ARGV[6]) then break end
+    local job = redis.call('HMGET', base .. id, 'data', 'ats', 'priority', 'timestamp', 'finishedOn', 'failedReason')
+    messages[i] = {id, job[1] or 'null', job[2] or '0', job[3] or '101', job[4] or '0', job[5] or '', job[6] or '', times[i]}
+  end
+  return {'ok', effects, messages}
 end
-return {'ok', effects, messages}

@@ -17,17 +17,8 @@
 --- @include "requests"
 --- @include "settle"
 --- @bullmq "moveToActive"
-local manual, count, visibility = ARGV[4] == 'manual', tonumber(ARGV[5]) or 1, tonumber(ARGV[6])
-local token = manual and ARGV[7] or '0'
-local place = ARGV[10]
-
-local told = replay()
-if told then
-  -- A wake-up that it had got is another's.
-  if place ~= '' and redis.call('ZREM', waitersKey, place) == 0 and readyCount() > 0 and not isPaused() then wake(1) end
-  return told
-end
-settle(ARGV[3])
+-- Of each call.
+local visibility, token
 
 -- The next message in BullMQ's order: what was redelivered, then by priority.
 local function nextId()
@@ -45,48 +36,64 @@ local function take()
   return taken[2], job
 end
 
-local messages, bytes = {}, 0
-local full = false
-if not isPaused() then
-  if manual then
-    local room = tonumber(ARGV[8]) - redis.call('ZCARD', inflightKey)
-    full = room <= 0 and readyCount() > 0
-    count = math.min(count, room)
+local function run()
+  begin()
+  local manual, count = ARGV[4] == 'manual', tonumber(ARGV[5]) or 1
+  visibility = tonumber(ARGV[6])
+  token = manual and ARGV[7] or '0'
+  local place = ARGV[10]
+
+  local told = replay()
+  if told then
+    -- A wake-up that it had got is another's.
+    if place ~= '' and redis.call('ZREM', waitersKey, place) == 0 and readyCount() > 0 and not isPaused() then wake(1) end
+    return told
   end
-  while #messages < count do
-    if #messages > 0 then
-      local id = nextId()
-      if not id or bytes + redis.call('HSTRLEN', base .. id, 'data') > tonumber(ARGV[9]) then break end
+  settle(ARGV[3])
+
+  local messages, bytes = {}, 0
+  local full = false
+  if not isPaused() then
+    if manual then
+      local room = tonumber(ARGV[8]) - redis.call('ZCARD', inflightKey)
+      full = room <= 0 and readyCount() > 0
+      count = math.min(count, room)
     end
-    local id, job = take()
-    if not id then break end
-    local expiresAt = cjson.decode(job.opts).expiresAt
-    if expiresAt and expiresAt <= now then
-      dropExpired(id)
-    else
-      if expiresAt then redis.call('ZREM', expiryKey, id) end
-      redis.call('ZREM', ageKey, id)
-      bytes = bytes + #job.data
-      messages[#messages + 1] = {id, job.data, tonumber(job.ats)}
-      if manual then
-        redis.call('ZADD', inflightKey, whole(now + visibility), id)
-        if #messages == 1 then redis.call('ZADD', dueKey, 'LT', whole(now + visibility), name) end
+    while #messages < count do
+      if #messages > 0 then
+        local id = nextId()
+        if not id or bytes + redis.call('HSTRLEN', base .. id, 'data') > tonumber(ARGV[9]) then break end
+      end
+      local id, job = take()
+      if not id then break end
+      local expiresAt = cjson.decode(job.opts).expiresAt
+      if expiresAt and expiresAt <= now then
+        dropExpired(id)
       else
-        finish(id, token, 'completed', 'returnvalue', 'null', 0)
+        if expiresAt then redis.call('ZREM', expiryKey, id) end
+        redis.call('ZREM', ageKey, id)
+        bytes = bytes + #job.data
+        messages[#messages + 1] = {id, job.data, tonumber(job.ats)}
+        if manual then
+          redis.call('ZADD', inflightKey, whole(now + visibility), id)
+          if #messages == 1 then redis.call('ZADD', dueKey, 'LT', whole(now + visibility), name) end
+        else
+          finish(id, token, 'completed', 'returnvalue', 'null', 0)
+        end
       end
     end
   end
-end
--- Whoever is answered gives up his place first, or he would be woken in the place of another.
-local answered = #messages > 0 or full or ARGV[12] == '0'
-if place ~= '' and answered then redis.call('ZREM', waitersKey, place) end
-wakeForArrivals()
+  -- Whoever is answered gives up his place first, or he would be woken in the place of another.
+  local answered = #messages > 0 or full or ARGV[12] == '0'
+  if place ~= '' and answered then redis.call('ZREM', waitersKey, place) end
+  wakeForArrivals()
 
-if #messages > 0 then return remember({'ok', effects, messages, token, ARGV[5] == '' and 0 or 1}) end
-if full then return {'too_many_in_flight', effects} end
-if place == '' or answered then return {'empty', effects, '', -1} end
-local ticket = ARGV[11] ~= '' and ARGV[11] or whole(nowMicros)
-redis.call('ZADD', waitersKey, ticket, place)
--- No wait is longer than a minute; a list that all have left without a word goes by itself.
-redis.call('PEXPIRE', waitersKey, 120000)
-return {'empty', effects, ticket, nextDelayedInMs()}
+  if #messages > 0 then return remember({'ok', effects, messages, token, ARGV[5] == '' and 0 or 1}) end
+  if full then return {'too_many_in_flight', effects} end
+  if place == '' or answered then return {'empty', effects, '', -1} end
+  local ticket = ARGV[11] ~= '' and ARGV[11] or whole(nowMicros)
+  redis.call('ZADD', waitersKey, ticket, place)
+  -- No wait is longer than a minute; a list that all have left without a word goes by itself.
+  redis.call('PEXPIRE', waitersKey, 120000)
+  return {'empty', effects, ticket, nextDelayedInMs()}
+end

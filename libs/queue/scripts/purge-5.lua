@@ -11,7 +11,6 @@
 --- @include "wake"
 --- @include "settle"
 local LIMIT = 1000
-settle(ARGV[3])
 
 local function removeRange(key)
   local ids = redis.call('ZRANGE', key, 0, LIMIT - 1)
@@ -19,23 +18,27 @@ local function removeRange(key)
   return ids
 end
 
-local state, ids, left = ARGV[4], {}, 0
-if state == 'ready' then
-  ids = redis.call('LRANGE', waitKey, -LIMIT, -1)
-  if #ids > 0 then redis.call('LTRIM', waitKey, 0, -#ids - 1) else ids = removeRange(prioritizedKey) end
-elseif state == 'delayed' then
-  ids = removeRange(delayedKey)
-elseif state == 'dead' then
-  ids = removeRange(failedKey)
-else
-  ids = removeRange(inflightKey)
-  for _, id in ipairs(ids) do redis.call('LREM', activeKey, -1, id) end
-  noteDeliveries()
+local function run()
+  begin()
+  settle(ARGV[3])
+  local state, ids, left = ARGV[4], {}, 0
+  if state == 'ready' then
+    ids = redis.call('LRANGE', waitKey, -LIMIT, -1)
+    if #ids > 0 then redis.call('LTRIM', waitKey, 0, -#ids - 1) else ids = removeRange(prioritizedKey) end
+  elseif state == 'delayed' then
+    ids = removeRange(delayedKey)
+  elseif state == 'dead' then
+    ids = removeRange(failedKey)
+  else
+    ids = removeRange(inflightKey)
+    for _, id in ipairs(ids) do redis.call('LREM', activeKey, -1, id) end
+    noteDeliveries()
+  end
+  for _, id in ipairs(ids) do forget(id) end
+  wakeForArrivals()
+  if state == 'ready' then left = readyCount()
+  elseif state == 'delayed' then left = redis.call('ZCARD', delayedKey)
+  elseif state == 'dead' then left = redis.call('ZCARD', failedKey)
+  else left = redis.call('ZCARD', inflightKey) end
+  return {'ok', effects, #ids, left}
 end
-for _, id in ipairs(ids) do forget(id) end
-wakeForArrivals()
-if state == 'ready' then left = readyCount()
-elseif state == 'delayed' then left = redis.call('ZCARD', delayedKey)
-elseif state == 'dead' then left = redis.call('ZCARD', failedKey)
-else left = redis.call('ZCARD', inflightKey) end
-return {'ok', effects, #ids, left}

@@ -1,3 +1,4 @@
+#!lua
 -- Pushes messages, all or none.
 -- KEYS[1] base of BullMQ's keys
 -- KEYS[2] base of our keys
@@ -15,69 +16,73 @@
 --- @bullmq "addDelayedJob"
 local FIRST, FIELDS = 5, 7
 
-local told = replay()
-if told then return told end
-settle(ARGV[3])
-
-if redis.call('HSETNX', metaKey, 'opts.maxLenEvents', 0) == 1 then
-  redis.call('ZADD', namesKey, 0, name)
-  -- Ids go on from the time in tenths of a millisecond, so that a queue deleted and made again repeats none, and all
-  -- have 14 digits: ids in order of text are in order of pushing, and Lua's number conversion is still exact.
-  redis.call('SET', idKey, whole(math.floor(nowMicros / 100)))
-  redis.call('HSET', metaKey, 'born', redis.call('GET', idKey))
-end
-
 -- BullMQ's deduplication id: windows of a queue that was deleted do not reach into its successor.
-local born
+local born -- of each call
 local function window(dedupId)
   born = born or redis.call('HGET', metaKey, 'born')
   return born .. ':' .. dedupId
 end
 
-local needed, seen = 0, {}
-for i = FIRST, #ARGV, FIELDS do
-  local dedupId = ARGV[i + 3]
-  if dedupId == '' then
-    needed = needed + 1
-  elseif not seen[dedupId] then
-    seen[dedupId] = true
-    if redis.call('EXISTS', base .. 'de:' .. window(dedupId)) == 0 then needed = needed + 1 end
+local function run()
+  begin()
+  born = nil
+  local told = replay()
+  if told then return told end
+  settle(ARGV[3])
+
+  if redis.call('HSETNX', metaKey, 'opts.maxLenEvents', 0) == 1 then
+    redis.call('ZADD', namesKey, 0, name)
+    -- Ids go on from the time in tenths of a millisecond, so that a queue deleted and made again repeats none, and all
+    -- have 14 digits: ids in order of text are in order of pushing, and Lua's number conversion is still exact.
+    redis.call('SET', idKey, whole(math.floor(nowMicros / 100)))
+    redis.call('HSET', metaKey, 'born', redis.call('GET', idKey))
   end
-end
-if needed > 0 and length() + needed > tonumber(ARGV[4]) then
+
+  local needed, seen = 0, {}
+  for i = FIRST, #ARGV, FIELDS do
+    local dedupId = ARGV[i + 3]
+    if dedupId == '' then
+      needed = needed + 1
+    elseif not seen[dedupId] then
+      seen[dedupId] = true
+      if redis.call('EXISTS', base .. 'de:' .. window(dedupId)) == 0 then needed = needed + 1 end
+    end
+  end
+  if needed > 0 and length() + needed > tonumber(ARGV[4]) then
+    wakeForArrivals()
+    return {'full', effects}
+  end
+
+  local ids, duplicates = {}, {}
+  for i = FIRST, #ARGV, FIELDS do
+    local delay, dedupId, ttl = tonumber(ARGV[i + 1]), ARGV[i + 3], tonumber(ARGV[i + 5])
+    local job = {base, '', 'message', now}
+    local options = {priority = tonumber(ARGV[i + 2]), attempts = tonumber(ARGV[i + 6])}
+    if delay > 0 then options.delay = delay end
+    if ttl > 0 then options.expiresAt = now + ttl end
+    if dedupId ~= '' then
+      options.de = {id = window(dedupId), ttl = tonumber(ARGV[i + 4])}
+      job[9] = base .. 'de:' .. window(dedupId)
+    end
+    local arguments = {cmsgpack.pack(job), ARGV[i], cmsgpack.pack(options)}
+    local id
+    local isDelayed = delay > 0 or isBehind
+    if isDelayed then
+      id = bullmq_addDelayedJob({markerKey, metaKey, idKey, delayedKey, completedKey, eventsKey}, arguments)
+    else
+      id = bullmq_addPrioritizedJob({markerKey, metaKey, idKey, prioritizedKey, delayedKey, completedKey, activeKey,
+        eventsKey, counterKey}, arguments)
+    end
+    ids[#ids + 1] = id
+    -- BullMQ answers the id of the message that is there already, but counts its ids on.
+    if id ~= redis.call('GET', idKey) then
+      duplicates[#duplicates + 1] = #ids - 1
+    else
+      if ttl > 0 then redis.call('ZADD', expiryKey, now + ttl, id) end
+      if isDelayed then tellNextDelayed(id) else becomesReady(id, now) end
+    end
+  end
+
   wakeForArrivals()
-  return {'full', effects}
+  return remember({'ok', effects, ids, duplicates})
 end
-
-local ids, duplicates = {}, {}
-for i = FIRST, #ARGV, FIELDS do
-  local delay, dedupId, ttl = tonumber(ARGV[i + 1]), ARGV[i + 3], tonumber(ARGV[i + 5])
-  local job = {base, '', 'message', now}
-  local options = {priority = tonumber(ARGV[i + 2]), attempts = tonumber(ARGV[i + 6])}
-  if delay > 0 then options.delay = delay end
-  if ttl > 0 then options.expiresAt = now + ttl end
-  if dedupId ~= '' then
-    options.de = {id = window(dedupId), ttl = tonumber(ARGV[i + 4])}
-    job[9] = base .. 'de:' .. window(dedupId)
-  end
-  local arguments = {cmsgpack.pack(job), ARGV[i], cmsgpack.pack(options)}
-  local id
-  local isDelayed = delay > 0 or isBehind
-  if isDelayed then
-    id = bullmq_addDelayedJob({markerKey, metaKey, idKey, delayedKey, completedKey, eventsKey}, arguments)
-  else
-    id = bullmq_addPrioritizedJob({markerKey, metaKey, idKey, prioritizedKey, delayedKey, completedKey, activeKey,
-      eventsKey, counterKey}, arguments)
-  end
-  ids[#ids + 1] = id
-  -- BullMQ answers the id of the message that is there already, but counts its ids on.
-  if id ~= redis.call('GET', idKey) then
-    duplicates[#duplicates + 1] = #ids - 1
-  else
-    if ttl > 0 then redis.call('ZADD', expiryKey, now + ttl, id) end
-    if isDelayed then tellNextDelayed(id) else becomesReady(id, now) end
-  end
-end
-
-wakeForArrivals()
-return remember({'ok', effects, ids, duplicates})

@@ -13,33 +13,36 @@
 --- @include "requests"
 --- @include "settle"
 --- @bullmq "reprocessJob"
-local told = replay()
-if told then return told end
-settle(ARGV[3])
-local requested = ARGV[2] == '1'
--- A repetition goes on with what the first call had begun.
-local moved = tonumber(requested and redis.call('HGET', requestKey, 'moved') or ARGV[6])
-local meant = tonumber(requested and redis.call('HGET', requestKey, 'meant')
-  or math.min(tonumber(ARGV[5]), moved + redis.call('ZCARD', failedKey)))
+local function run()
+  begin()
+  local told = replay()
+  if told then return told end
+  settle(ARGV[3])
+  local requested = ARGV[2] == '1'
+  -- A repetition goes on with what the first call had begun.
+  local moved = tonumber(requested and redis.call('HGET', requestKey, 'moved') or ARGV[6])
+  local meant = tonumber(requested and redis.call('HGET', requestKey, 'meant')
+    or math.min(tonumber(ARGV[5]), moved + redis.call('ZCARD', failedKey)))
 
-local room = tonumber(ARGV[4]) - length()
-local step = math.min(meant - moved, room, 1000)
-local ids = step > 0 and redis.call('ZRANGE', failedKey, 0, step - 1) or {}
-for _, id in ipairs(ids) do
-  bullmq_reprocessJob({base .. id, eventsKey, failedKey, waitKey, metaKey, activeKey, markerKey, prioritizedKey,
-    counterKey}, {id, 'LPUSH', 'failedReason', 'failed', '1', '1'})
-  local expiresAt = optionsOf(id).expiresAt
-  if expiresAt then redis.call('ZADD', expiryKey, expiresAt, id) end
-  becomesReady(id)
+  local room = tonumber(ARGV[4]) - length()
+  local step = math.min(meant - moved, room, 1000)
+  local ids = step > 0 and redis.call('ZRANGE', failedKey, 0, step - 1) or {}
+  for _, id in ipairs(ids) do
+    bullmq_reprocessJob({base .. id, eventsKey, failedKey, waitKey, metaKey, activeKey, markerKey, prioritizedKey,
+      counterKey}, {id, 'LPUSH', 'failedReason', 'failed', '1', '1'})
+    local expiresAt = optionsOf(id).expiresAt
+    if expiresAt then redis.call('ZADD', expiryKey, expiresAt, id) end
+    becomesReady(id)
+  end
+  moved = moved + #ids
+  wakeForArrivals()
+  if #ids == 0 or moved == meant then
+    local answer = {'ok', effects, moved, meant, 1, #ids}
+    return moved > 0 and remember(answer) or answer
+  end
+  if requested then
+    redis.call('HSET', requestKey, 'moved', moved, 'meant', meant)
+    redis.call('PEXPIRE', requestKey, 300000)
+  end
+  return {'ok', effects, moved, meant, 0, #ids}
 end
-moved = moved + #ids
-wakeForArrivals()
-if #ids == 0 or moved == meant then
-  local answer = {'ok', effects, moved, meant, 1, #ids}
-  return moved > 0 and remember(answer) or answer
-end
-if requested then
-  redis.call('HSET', requestKey, 'moved', moved, 'meant', meant)
-  redis.call('PEXPIRE', requestKey, 300000)
-end
-return {'ok', effects, moved, meant, 0, #ids}

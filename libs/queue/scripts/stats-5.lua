@@ -10,8 +10,11 @@
 --- @include "queue"
 --- @include "wake"
 --- @include "settle"
-settle(ARGV[3])
-wakeForArrivals()
-local oldest = redis.call('ZRANGE', ageKey, 0, 0, 'WITHSCORES')[2]
-return {'ok', effects, readyCount(), redis.call('ZCARD', delayedKey), redis.call('ZCARD', inflightKey),
-  redis.call('ZCARD', failedKey), isPaused() and 1 or 0, oldest and math.max(now - oldest, 0) or -1}
+local function run()
+  begin()
+  settle(ARGV[3])
+  wakeForArrivals()
+  local oldest = redis.call('ZRANGE', ageKey, 0, 0, 'WITHSCORES')[2]
+  return {'ok', effects, readyCount(), redis.call('ZCARD', delayedKey), redis.call('ZCARD', inflightKey),
+    redis.call('ZCARD', failedKey), isPaused() and 1 or 0, oldest and math.max(now - oldest, 0) or -1}
+end

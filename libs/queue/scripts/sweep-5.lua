@@ -10,7 +10,10 @@
 --- @include "queue"
 --- @include "wake"
 --- @include "settle"
-settle(ARGV[3], 1000)
-noteDeliveries()
-wakeForArrivals()
-return {'ok', effects, nextDelayedInMs(), redis.call('ZCOUNT', inflightKey, '-inf', '(' .. whole(now)) > 0 and 1 or 0}
+local function run()
+  begin()
+  settle(ARGV[3], 1000)
+  noteDeliveries()
+  wakeForArrivals()
+  return {'ok', effects, nextDelayedInMs(), redis.call('ZCOUNT', inflightKey, '-inf', '(' .. whole(now)) > 0 and 1 or 0}
+end

@@ -10,21 +10,24 @@
 --- @include "queue"
 --- @include "wake"
 --- @include "settle"
-local token = ARGV[4]
-if ARGV[2] == '1' then
-  if redis.call('HEXISTS', requestKey, 'replayed') == 1 then return {'kept'} end
-  redis.call('DEL', requestKey)
-end
-local count = 0
--- From the last to the first, since each goes to the very front.
-for i = #ARGV, 5, -1 do
-  local id = ARGV[i]
-  if redis.call('ZSCORE', inflightKey, id) and redis.call('GET', base .. id .. ':lock') == token then
-    returnTo('RPUSH', id, optionsOf(id).expiresAt)
-    redis.call('HINCRBY', base .. id, 'ats', -1)
-    count = count + 1
+local function run()
+  begin()
+  local token = ARGV[4]
+  if ARGV[2] == '1' then
+    if redis.call('HEXISTS', requestKey, 'replayed') == 1 then return {'kept'} end
+    redis.call('DEL', requestKey)
   end
+  local count = 0
+  -- From the last to the first, since each goes to the very front.
+  for i = #ARGV, 5, -1 do
+    local id = ARGV[i]
+    if redis.call('ZSCORE', inflightKey, id) and redis.call('GET', base .. id .. ':lock') == token then
+      returnTo('RPUSH', id, optionsOf(id).expiresAt)
+      redis.call('HINCRBY', base .. id, 'ats', -1)
+      count = count + 1
+    end
+  end
+  noteDeliveries()
+  wakeForArrivals()
+  return {'ok', count}
 end
-noteDeliveries()
-wakeForArrivals()
-return {'ok', count}

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { scripts } from '../../../dist/libs/lock/lock.scripts.js';
+import { withText } from './script.text.mjs';
 
 /**
  * Changes the text of the lock's scripts where it occurs, before any is sent.
@@ -10,8 +10,10 @@ export function rewrite(text, instead) {
   for (const { script } of Object.values(scripts)) {
     if (!script.text.includes(text)) continue;
     found = true;
-    script.text = script.text.replace(text, () => instead);
-    script.sha1 = createHash('sha1').update(script.text).digest('hex');
+    Object.assign(
+      script,
+      withText(script, (before) => before.replace(text, () => instead)),
+    );
   }
   if (!found) throw new Error(`no script has ${text}`);
 }

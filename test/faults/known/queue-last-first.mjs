@@ -1,8 +1,8 @@
 // A node with a known fault: its pops take from the wrong end, the newest of the lowest priority first.
 import { scripts } from '../../../dist/libs/queue/queue.scripts.js';
-import { createHash } from 'node:crypto';
+import { withText } from './script.text.mjs';
 
 const { pop } = scripts;
-const text = pop.text.replaceAll('rcall("ZPOPMIN", priorityKey)', 'rcall("ZPOPMAX", priorityKey)');
-if (text === pop.text) throw new Error('The script of a pop has no place for this fault');
-scripts.pop = { ...pop, text, sha1: createHash('sha1').update(text).digest('hex') };
+const FIRST = 'rcall("ZPOPMIN", priorityKey)';
+if (!pop.text.includes(FIRST)) throw new Error('The script of a pop has no place for this fault');
+scripts.pop = withText(pop, (text) => text.replaceAll(FIRST, 'rcall("ZPOPMAX", priorityKey)'));

@@ -1,9 +1,9 @@
 // A node with a known fault: what was not acknowledged in time comes again three seconds late.
-import { createHash } from 'node:crypto';
 import { scripts } from '../../../dist/libs/queue/queue.scripts.js';
+import { withText } from './script.text.mjs';
 
 const LAPSED = `inflightKey, '-inf', '(' .. whole(now), 'LIMIT'`;
+if (!scripts.pop.text.includes(LAPSED)) throw new Error('No script has a place for this fault');
 for (const [name, script] of Object.entries(scripts)) {
-  const text = script.text.replaceAll(LAPSED, LAPSED.replace('now', 'now - 3000'));
-  scripts[name] = { ...script, text, sha1: createHash('sha1').update(text).digest('hex') };
+  scripts[name] = withText(script, (text) => text.replaceAll(LAPSED, LAPSED.replace('now', 'now - 3000')));
 }

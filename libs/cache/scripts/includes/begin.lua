@@ -1,43 +1,9 @@
 --- @include "snapshot"
 --- @include "line"
 --- @include "changes"
-local channels, name, hot_from = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local epoch, instance, upto = ARGV[5], ARGV[6], tonumber(ARGV[7])
 local FIRST, PER_WRITE = 8, 9
-local now = micros()
-local line = load_line(KEYS[1])
-local holders = without_void(line.holders, epoch, instance, upto, parse_snapshot(ARGV[4]))
-local before = #line.pending
-
-local answers, fresh, asked = { exact(now) }, {}, {}
-for at = FIRST, #ARGV, PER_WRITE do
-  local index = #answers + 1
-  local write = {}
-  for i = 0, PER_WRITE - 1 do write[#write + 1] = ARGV[at + i] end
-  local stored = redis.call('GET', KEYS[2] .. write[ID])
-  if stored then stored = cjson.decode(stored) end
-  local pending
-  for i = 1, before do
-    if line.pending[i][ID] == write[ID] then pending = i end
-  end
-  if stored and stored[4] == '1' then
-    answers[index] = { 'done', stored[1], stored[2], stored[3], '', '', '' }
-  elseif pending then
-    local other, known = line.pending[pending], false
-    for j = RECIPIENT, #other do known = known or other[j] == instance end
-    if not known then
-      other[#other + 1] = instance
-      redis.call('HSET', KEYS[1], 'w' .. pending, cjson.encode(other))
-    end
-    answers[index] = { 'pending' }
-  else
-    -- A refusal changed nothing, so a repetition is judged anew.
-    if stored then redis.call('DEL', KEYS[2] .. write[ID]) end
-    write[#write + 1], write[#write + 2], write[#write + 3] = epoch, instance, instance
-    fresh[#fresh + 1], asked[#asked + 1] = write, index
-    answers[index] = { 'pending' }
-  end
-end
+-- Of each call.
+local line, answers, fresh, asked
 
 local function settle(first, told)
   for i, result in ipairs(told) do answers[asked[first + i - 1]] = { 'done', unpack(result) } end
@@ -49,44 +15,83 @@ local function append(first)
   end
 end
 
-if #fresh == 0 then return answers end
-if before > 0 then
-  if #holders > 0 then
-    save_holders(KEYS[1], line.holders, holders)
-    append(1)
-    line.holders = holders
-    tell_invalidate(channels, name, line)
+local function run()
+  local channels, name, hot_from = ARGV[1], ARGV[2], tonumber(ARGV[3])
+  local epoch, instance, upto = ARGV[5], ARGV[6], tonumber(ARGV[7])
+  local now = micros()
+  line = load_line(KEYS[1])
+  local holders = without_void(line.holders, epoch, instance, upto, parse_snapshot(ARGV[4]))
+  local before = #line.pending
+
+  answers, fresh, asked = { exact(now) }, {}, {}
+  for at = FIRST, #ARGV, PER_WRITE do
+    local index = #answers + 1
+    local write = {}
+    for i = 0, PER_WRITE - 1 do write[#write + 1] = ARGV[at + i] end
+    local stored = redis.call('GET', KEYS[2] .. write[ID])
+    if stored then stored = cjson.decode(stored) end
+    local pending
+    for i = 1, before do
+      if line.pending[i][ID] == write[ID] then pending = i end
+    end
+    if stored and stored[4] == '1' then
+      answers[index] = { 'done', stored[1], stored[2], stored[3], '', '', '' }
+    elseif pending then
+      local other, known = line.pending[pending], false
+      for j = RECIPIENT, #other do known = known or other[j] == instance end
+      if not known then
+        other[#other + 1] = instance
+        redis.call('HSET', KEYS[1], 'w' .. pending, cjson.encode(other))
+      end
+      answers[index] = { 'pending' }
+    else
+      -- A refusal changed nothing, so a repetition is judged anew.
+      if stored then redis.call('DEL', KEYS[2] .. write[ID]) end
+      write[#write + 1], write[#write + 2], write[#write + 3] = epoch, instance, instance
+      fresh[#fresh + 1], asked[#asked + 1] = write, index
+      answers[index] = { 'pending' }
+    end
+  end
+
+  if #fresh == 0 then return answers end
+  if before > 0 then
+    if #holders > 0 then
+      save_holders(KEYS[1], line.holders, holders)
+      append(1)
+      line.holders = holders
+      tell_invalidate(channels, name, line)
+      return answers
+    end
+    for i, write in ipairs(fresh) do line.pending[before + i] = write end
+    local told = commit_round(KEYS, name, line, now, hot_from)
+    tell_results(channels, name, line, told, before)
+    local own = {}
+    for i = 1, #fresh do own[i] = told[before + i] end
+    settle(1, own)
     return answers
   end
-  for i, write in ipairs(fresh) do line.pending[before + i] = write end
-  local told = commit_round(KEYS, name, line, now, hot_from)
-  tell_results(channels, name, line, told, before)
-  local own = {}
-  for i = 1, #fresh do own[i] = told[before + i] end
-  settle(1, own)
-  return answers
-end
-if #holders == 0 then
-  settle(1, commit_writes(KEYS, name, line, fresh, now, hot_from, false))
-  return answers
-end
--- Those at the front that fail as things stand need not wait for a round. Past the expiry somebody may still rightly
--- see the value: only the round can tell that it is gone.
-local first = 1
-if not is_expired(line, now) then
-  local state = start_state(KEYS, line, fresh, now)
-  while first <= #fresh do
-    local outcome = apply_write(state, fresh[first], now)
-    if outcome[1] == 'ok' then break end
-    settle(first, { { outcome[1], outcome[2], outcome[3], '', '', '' } })
-    first = first + 1
+  if #holders == 0 then
+    settle(1, commit_writes(KEYS, name, line, fresh, now, hot_from, false))
+    return answers
   end
+  -- Those at the front that fail as things stand need not wait for a round. Past the expiry somebody may still rightly
+  -- see the value: only the round can tell that it is gone.
+  local first = 1
+  if not is_expired(line, now) then
+    local state = start_state(KEYS, line, fresh, now)
+    while first <= #fresh do
+      local outcome = apply_write(state, fresh[first], now)
+      if outcome[1] == 'ok' then break end
+      settle(first, { { outcome[1], outcome[2], outcome[3], '', '', '' } })
+      first = first + 1
+    end
+  end
+  if first > #fresh then return answers end
+  line.round = next_number(line.round, now)
+  redis.call('HSET', KEYS[1], 'r', exact(line.round))
+  save_holders(KEYS[1], line.holders, holders)
+  append(first)
+  line.holders = holders
+  tell_invalidate(channels, name, line)
+  return answers
 end
-if first > #fresh then return answers end
-line.round = next_number(line.round, now)
-redis.call('HSET', KEYS[1], 'r', exact(line.round))
-save_holders(KEYS[1], line.holders, holders)
-append(first)
-line.holders = holders
-tell_invalidate(channels, name, line)
-return answers

@@ -1,10 +1,8 @@
 -- One lock: what its keys hold, and the ways to read and write them. Integers are written by exact(), since Lua's own
 -- way turns a token into 1.79e+15. Nothing here is written before everything a script needs was read and decoded.
-local NAME, FLOOR = ARGV[1], tonumber(ARGV[2])
-local OFFER_MS, CHANNEL, CALLER = math.abs(tonumber(ARGV[4])), ARGV[5], ARGV[6]
 --- @include "keep"
--- Without permission nothing is handed on; what is unconfirmed can be kept all the same.
-local GRANTS = tonumber(ARGV[4]) > 0
+-- Of each call. Without permission nothing is handed on; what is unconfirmed can be kept all the same.
+local NAME, FLOOR, OFFER_MS, GRANTS, CHANNEL, CALLER, lock
 local UPGRADER = -9007199254740992
 local LAPSED = 4503599627370496
 
@@ -18,7 +16,7 @@ local function load_lock()
   local micros = time[1] * 1000000 + time[2]
   local millis = math.floor(micros / 1000)
   local function number(i) return tonumber(fields[i] or '0') end
-  local lock = {
+  lock = {
     micros = micros, millis = millis,
     token = number(1), ticket = number(2), seq = number(3), offset = number(5),
     mode = fields[6] or '', armed = number(7), head = fields[8] or '',
@@ -32,10 +30,7 @@ local function load_lock()
     lock.now = number(4)
     lock.offset = lock.now - millis
   end
-  return lock
 end
-
-local lock = load_lock()
 
 local function next_token()
   lock.token = math.max(lock.token, FLOOR, lock.micros) + 1

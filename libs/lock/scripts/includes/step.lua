@@ -1,8 +1,17 @@
 -- The step in which every script that changes a lock ends: remove holders whose deadline passed, drop places that are
 -- dead, hand the lock on. At most MOST of each, so that no lock keeps Redis busy; then the answer asks for more.
 local MOST, CROWD = 128, 5000
-local snapshot = parse_snapshot(ARGV[3])
-local expired = 0
+-- Of each call.
+local snapshot, expired
+
+-- How every script begins.
+local function begin()
+  NAME, FLOOR = ARGV[1], tonumber(ARGV[2])
+  local offer_ms = tonumber(ARGV[4])
+  OFFER_MS, GRANTS, CHANNEL, CALLER = math.abs(offer_ms), offer_ms > 0, ARGV[5], ARGV[6]
+  snapshot, expired = parse_snapshot(ARGV[3]), 0
+  load_lock()
+end
 
 local function is_dead(place)
   for _, instance in ipairs(place.instances) do

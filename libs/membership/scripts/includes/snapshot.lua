@@ -1,6 +1,9 @@
 -- A snapshot is what a process knew of the registry: "<counter> <epoch>:<instance> <epoch>:<instance> ..". An old one
--- only delays: what it does not know to be dead counts as alive.
+-- only delays: what it does not know to be dead counts as alive. It seldom changes from call to call, so the last one is
+-- kept.
+local last_text, last_snapshot
 local function parse_snapshot(text)
+  if text == last_text then return last_snapshot end
   local snapshot = { counter = 0, epochs = {}, instances = {} }
   for word in string.gmatch(text, '%S+') do
     local epoch, instance = string.match(word, '^(%d+):(.+)$')
@@ -11,6 +14,7 @@ local function parse_snapshot(text)
       snapshot.counter = tonumber(word)
     end
   end
+  last_text, last_snapshot = text, snapshot
   return snapshot
 end
 

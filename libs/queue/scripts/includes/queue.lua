@@ -1,24 +1,41 @@
 -- The keys of one queue and its clock. Every script of this folder has the same five keys (queue.keys.ts) and the
 -- queue's name as ARGV[1].
-local base, own, namesKey, dueKey, requestKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local name = ARGV[1]
-local waitKey, activeKey, prioritizedKey = base .. 'wait', base .. 'active', base .. 'prioritized'
-local delayedKey, failedKey, completedKey = base .. 'delayed', base .. 'failed', base .. 'completed'
-local metaKey, idKey, counterKey, eventsKey = base .. 'meta', base .. 'id', base .. 'pc', base .. 'events'
-local markerKey, stalledKey, limiterKey, pausedKey =
-  base .. 'marker', base .. 'stalled', base .. 'limiter', base .. 'paused'
-local inflightKey, waitersKey, expiryKey, ageKey = own .. 'inflight', own .. 'waiters', own .. 'expiry', own .. 'age'
--- Given to BullMQ in the place of its delayed set where it must promote nothing by itself.
-local nothingKey = own .. 'nothing'
+
+-- Of each call.
+local base, own, namesKey, dueKey, requestKey, name
+local waitKey, activeKey, prioritizedKey, delayedKey, failedKey, completedKey
+local metaKey, idKey, counterKey, eventsKey, markerKey, stalledKey, limiterKey, pausedKey
+local inflightKey, waitersKey, expiryKey, ageKey, nothingKey
+local now, nowMicros
+-- Messages that became ready in this call.
+local arrived
+-- {redelivered, dead by max_deliveries, expired, dead letters dropped}: told to the caller for events and the log.
+local effects
+-- More messages are due than one script promotes: what becomes ready meanwhile joins them at their end.
+local isBehind
+
+-- How every script begins.
+local function begin()
+  base, own, namesKey, dueKey, requestKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+  name = ARGV[1]
+  waitKey, activeKey, prioritizedKey = base .. 'wait', base .. 'active', base .. 'prioritized'
+  delayedKey, failedKey, completedKey = base .. 'delayed', base .. 'failed', base .. 'completed'
+  metaKey, idKey, counterKey, eventsKey = base .. 'meta', base .. 'id', base .. 'pc', base .. 'events'
+  markerKey, stalledKey, limiterKey, pausedKey =
+    base .. 'marker', base .. 'stalled', base .. 'limiter', base .. 'paused'
+  inflightKey, waitersKey, expiryKey, ageKey = own .. 'inflight', own .. 'waiters', own .. 'expiry', own .. 'age'
+  -- Given to BullMQ in the place of its delayed set where it must promote nothing by itself.
+  nothingKey = own .. 'nothing'
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+  nowMicros = time[1] * 1000000 + time[2]
+  arrived, effects, isBehind = 0, {0, 0, 0, 0}, false
+end
 
 -- Whole numbers as text: Lua's own conversion turns what has more than 14 digits into 1.79e+15.
 local function whole(number)
   return string.format('%.0f', number)
 end
-
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local nowMicros = time[1] * 1000000 + time[2]
 
 local function isPaused()
   return redis.call('HEXISTS', metaKey, 'paused') == 1

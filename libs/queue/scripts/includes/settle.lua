@@ -3,9 +3,6 @@
 --- @bullmq "promote"
 --- @bullmq "moveToFinished"
 
--- {redelivered, dead by max_deliveries, expired, dead letters dropped}: told to the caller for events and the log.
-local effects = {0, 0, 0, 0}
-
 local function optionsOf(id)
   local text = redis.call('HGET', base .. id, 'opts')
   return text and cjson.decode(text) or {}
@@ -74,9 +71,6 @@ local function redeliver(id, maxDead)
   returnTo('LPUSH', id, options.expiresAt)
   effects[1] = effects[1] + 1
 end
-
--- More messages are due than one script promotes: what becomes ready meanwhile joins them at their end.
-local isBehind = false
 
 -- Drops what expired, gives back what was not acknowledged in time, promotes what is due.
 local function settle(maxDead, lapses)

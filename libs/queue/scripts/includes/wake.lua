@@ -1,8 +1,5 @@
 -- The waiting pops of all nodes, by ticket: `<id>@<channel of the node>`. Each arrival takes one off and tells its node.
 
--- Messages that became ready in this script.
-local arrived = 0
-
 -- Takes up to `count` waiting pops off the list, who waits longest first. A channel that nobody listens to belongs to
 -- a node that died: its place goes to the next.
 local function wake(count)
