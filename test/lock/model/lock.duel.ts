@@ -14,6 +14,7 @@ import {
   readPlaces,
 } from './lock.reading.js';
 import { nodeOf, type ModelSnapshot } from './lock.state.js';
+import { ToldTimers } from './lock.timers.js';
 
 const OFFER_MS = 2000;
 const MAX_WAITERS = 2;
@@ -27,10 +28,6 @@ interface Process {
   /** What it knows of the others, which may be old. */
   snapshot: ModelSnapshot;
   store: LockStore;
-  /** When, in lock time, it was told to look after the lock. */
-  timers: number[];
-  /** One of these times is over, and it has not asked Redis since. */
-  due: boolean;
 }
 
 /** A place as a process that waits in it remembers it. */
@@ -48,6 +45,7 @@ export class LockDuel {
   readonly #living = new Map<number, string>();
   /** Real tokens by the model's numbers. */
   readonly #tokens = new Map<number, number>();
+  readonly #timers = new ToldTimers(this.model);
   readonly #calls = new Map<string, string>();
   readonly #places = new Map<string, Remembered>();
   #counter = 0;
@@ -115,7 +113,7 @@ export class LockDuel {
         this.#holdsBack = action.held;
         this.#floor = Math.max(this.#floor, ...this.#tokens.values());
         this.#lastTicket = 0;
-        for (const process of this.#processes.values()) Object.assign(process, { timers: [], due: false });
+        this.#timers.forget();
         this.#waits = 0;
         for (const place of this.#places.values()) place.ticket += action.behind;
         return;
@@ -279,7 +277,7 @@ export class LockDuel {
     const { model, locks } = this;
     const process = this.#process(id);
     const { epoch, snapshot } = process;
-    process.due = false;
+    this.#timers.asks(id);
     const [real, dump, messages] = await Promise.all([
       onRedis(process.store),
       locks.dump(this.name, OWNERS),
@@ -307,28 +305,7 @@ export class LockDuel {
     this.#compareLives(dump);
     this.#compareEntries(dump);
 
-    this.#arm(id, wakeMs);
-    for (const { instance, kind, fields } of messages) if (kind === 'lock.wake') this.#arm(instance, Number(fields[1]));
-    this.#compareTimers();
-  }
-
-  #compareTimers(): void {
-    const { model } = this;
-    const processes = [...this.#processes.values()];
-    for (const process of processes) {
-      process.due ||= process.timers.some((at) => at <= model.now);
-      process.timers = process.timers.filter((at) => at > model.now);
-    }
-    for (const [what, timers] of Object.entries({ head: model.wake(), watchers: model.alarm() })) {
-      if (!timers) continue;
-      const inTime = ({ timers: told }: Process) => told.some((at) => at <= timers.at);
-      for (const instance of timers.instances) {
-        const process = this.#process(instance);
-        expect(process.due || inTime(process), `a timer of ${instance} for the ${what}`).toBe(true);
-      }
-      // A timer that has fired to no effect is not relied on.
-      expect(processes.some(inTime), `a timer for the ${what} that has not fired`).toBe(true);
-    }
+    this.#timers.compare(id, wakeMs, messages);
   }
 
   /** What scripts that change nothing answer. */
@@ -401,11 +378,6 @@ export class LockDuel {
     }
   }
 
-  #arm(id: string, ms: number | undefined): void {
-    if (ms === undefined) return;
-    this.#process(id).timers.push(this.model.now + ms);
-  }
-
   #learnTokens({ holds }: LockDump): void {
     const fresh = [...this.model.holds].filter(([, { token }]) => !this.#tokens.has(token));
     for (const [owner, { token }] of fresh.sort(([, a], [, b]) => a.token - b.token)) {
@@ -447,7 +419,7 @@ export class LockDuel {
 
   #join(id: string): void {
     const epoch = this.#newEpoch(id);
-    const process: Omit<Process, 'store'> = { epoch, snapshot: this.#snapshot(), timers: [], due: false };
+    const process: Omit<Process, 'store'> = { epoch, snapshot: this.#snapshot() };
     const store = this.locks.store(
       {
         instance: id,
