@@ -196,6 +196,7 @@ const opening = fc.constantFrom<Action[]>(
   // Nothing new is granted then.
   [holdsBack, shares('b')],
   [shares('a'), holdsBack, upgrades('a'), releases('a')],
+  [waits('a'), ask({ ...at1('b'), mode: 'shared', wait: 60_000 }), holdsBack, shares('a')],
   // A deadline was told and is later by then; nobody has heard of the new one.
   [isBrief('b'), waits('a', 'i1'), renews('b'), passes(1000), checks],
   [watches, isBrief('b'), renews('b'), passes(1000), checks],

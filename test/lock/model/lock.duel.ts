@@ -141,6 +141,7 @@ export class LockDuel {
           action.instance,
           (store) => store.acquire({ name, owner, mode, leaseMs: lease, waitMs: 5000, limit, call, partly, again }),
           (who) => model.acquire(who, owner, ask, again, () => again.ticket),
+          ask.wait,
         );
         this.#lastTicket = Math.max(this.#lastTicket, model.places.get(owner)?.ticket ?? 0);
         return;
@@ -273,11 +274,12 @@ export class LockDuel {
     id: string,
     onRedis: (store: LockStore) => Promise<ModelAnswer>,
     onModel: (who: ModelCaller, real: ModelAnswer) => ModelAnswer,
+    /** Of a place that may be dropped at once. */
+    wait = 0,
   ): Promise<void> {
     const { model, locks } = this;
     const process = this.#process(id);
     const { epoch, snapshot } = process;
-    this.#timers.asks(id);
     const [real, dump, messages] = await Promise.all([
       onRedis(process.store),
       locks.dump(this.name, OWNERS),
@@ -301,7 +303,7 @@ export class LockDuel {
     expect(readPlaces(dump.places)).toEqual(describePlaces(model.places));
     expect(readMessages(messages)).toEqual(describeMessages(model.told, this.#seq, tokenOf));
     expect(model.violations(who.grants)).toEqual([]);
-    this.#waits = model.waiting ? Math.max(this.#waits, ...model.waits()) : 0;
+    this.#waits = model.waiting ? Math.max(this.#waits, model.now + wait, ...model.waits()) : 0;
     this.#compareLives(dump);
     this.#compareEntries(dump);
 
@@ -331,7 +333,10 @@ export class LockDuel {
     if (model.holds.size + model.places.size === 0) expect(names).toEqual([]);
     // What ends in this moment may be listed or not.
     else if (latestOf(dump) > nowThen() + 100) expect(names).toEqual([name]);
-    expect(waiting).toEqual(OWNERS.filter((owner) => model.places.has(owner)));
+    // Whoever waits for longer than he said is not looked for.
+    const wait = OWNERS.filter((owner) => model.places.has(owner));
+    expect(wait).toEqual(expect.arrayContaining(waiting));
+    expect(waiting).toEqual(expect.arrayContaining(wait.filter((owner) => this.#endOf(owner) >= nowThen())));
   }
 
   /** No key dies before what it is for, and none lives for ever. */
@@ -363,8 +368,7 @@ export class LockDuel {
         expect(over, `entry of ${owner}, who has nothing`).toBeUndefined();
         continue;
       }
-      const queued = place?.state === 'queued' ? [...place.instances.values()].map(({ till }) => till) : [];
-      const end = Math.max(hold?.deadline ?? 0, hold?.was?.deadline ?? 0, ...queued);
+      const end = this.#endOf(owner);
       latest = Math.max(latest ?? 0, end, now);
       // Whoever waits for longer than he said is not looked for.
       if (end >= now) expect((over ?? 0) + offset, `entry of ${owner}`).toBeGreaterThanOrEqual(end + KEPT_MS);
@@ -376,6 +380,14 @@ export class LockDuel {
         Math.max(this.#latest(dump), now) + KEEP_MS,
       );
     }
+  }
+
+  /** When what the owner has is over by itself, in lock time. */
+  #endOf(owner: string): number {
+    const hold = this.model.holds.get(owner);
+    const place = this.model.places.get(owner);
+    const queued = place?.state === 'queued' ? [...place.instances.values()].map(({ till }) => till) : [];
+    return Math.max(hold?.deadline ?? 0, hold?.was?.deadline ?? 0, ...queued);
   }
 
   #learnTokens({ holds }: LockDump): void {
