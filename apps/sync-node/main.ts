@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Logger } from 'nestjs-pino';
 import { InvalidSettings, SETTINGS, VERSION, type Settings } from '#lib/config';
-import { setUpHttp } from '#lib/http';
+import { HttpAdapter, setUpHttp } from '#lib/http';
 import { AppModule } from './app.module.js';
 import { shutDown } from './shutdown.js';
 import { onStopSignal } from './signals.js';
@@ -11,7 +11,7 @@ import { SilentConnections } from './silent.connections.js';
 import { releaseStartMemory } from './start.memory.js';
 
 async function start(): Promise<void> {
-  const app = await NestFactory.create<NestExpressApplication>(AppModule, {
+  const app = await NestFactory.create<NestExpressApplication>(AppModule, new HttpAdapter(), {
     bodyParser: false,
     bufferLogs: true,
     abortOnError: false,

@@ -1,11 +1,11 @@
-import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { json, type NextFunction, type Request, type Response } from 'express';
+import type { NextFunction, Request, Response } from 'express';
 import type { Settings } from '#lib/config';
 import { authenticate, authorize } from './access/access.middleware.js';
 import { Credentials } from './access/credentials.service.js';
 import { Draining } from './draining.js';
+import { readJson } from './json.body.js';
 import { lastAnswers } from './last.answers.js';
 import { LoadShedder } from './load/load.shedder.js';
 import { RateLimiter } from './load/rate.limiter.js';
@@ -32,7 +32,7 @@ export function setUpHttp(app: NestExpressApplication, settings: Settings): void
   app.use(lastAnswers(app.get(Draining)));
   admitCallers(app, settings);
   app.use(refuseForeignBodies);
-  app.use(json({ limit: settings.MAX_BODY_BYTES, strict: false, verify: refuseBrokenText }));
+  app.use(readJson(settings.MAX_BODY_BYTES));
   app.use(app.get(LoadShedder).setWaitersAside);
   const server = app.getHttpServer();
   server.requestTimeout = settings.REQUEST_TIMEOUT_MS;
@@ -82,10 +82,6 @@ function refuseForeignBodies(request: Request, _response: Response, next: NextFu
       throw new Problem(400, `This call takes no query parameters, but ${names.join(', ')} was given`);
   }
   next();
-}
-
-function refuseBrokenText(_request: unknown, _response: unknown, body: Buffer): void {
-  if (!isUtf8(body)) throw new Problem(400, 'The body is not UTF-8');
 }
 
 interface RouterLayer {

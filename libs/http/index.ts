@@ -19,6 +19,7 @@ export {
   IsWhole,
   IsWholeText,
 } from './fields.js';
+export { HttpAdapter } from './http.adapter.js';
 export { HttpModule } from './http.module.js';
 export { setUpHttp } from './http.setup.js';
 export { LoadShedder, type RequestKind, type ShedReason } from './load/load.shedder.js';

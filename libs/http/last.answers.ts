@@ -15,7 +15,7 @@ export function lastAnswers(draining: Draining) {
   return (_request: Request, response: Response, next: NextFunction): void => {
     if (draining.announced.aborted) response.shouldKeepAlive = false;
     open.add(response);
-    response.once('close', () => {
+    response.on('close', () => {
       open.delete(response);
     });
     next();

@@ -11,7 +11,7 @@ export class HttpMetrics {
   /** A middleware. */
   readonly time = (request: Request, response: Response, next: NextFunction): void => {
     const started = performance.now();
-    response.once('close', () => {
+    response.on('close', () => {
       const route = (request.route as { path?: unknown } | undefined)?.path;
       this.metrics.httpDuration.observe(
         {

@@ -33,7 +33,8 @@ export class LoadShedder implements OnModuleInit, OnModuleDestroy {
   readonly events = new EventEmitter<{ shed: [reason: ShedReason] }>();
   readonly delay = new EventLoopDelay();
 
-  readonly #kinds = new WeakMap<Request, RequestKind>();
+  /** Of the requests whose answers were not sent yet. */
+  readonly #kinds = new Map<Request, RequestKind>();
   readonly #counts: Record<RequestKind, number> = { working: 0, waiting: 0 };
 
   constructor(@Inject(SETTINGS) private readonly settings: Settings) {}
@@ -61,9 +62,10 @@ export class LoadShedder implements OnModuleInit, OnModuleDestroy {
     if (this.delay.lastsAbove(this.settings.MAX_EVENT_LOOP_DELAY_MS)) throw this.#refuse(request, 'event_loop');
     const kind = STREAMS.has(plainPath(path)) ? 'waiting' : 'working';
     this.#take(request, kind);
-    response.once('close', () => {
+    response.on('close', () => {
       const held = this.#kinds.get(request);
       if (held) this.#counts[held] -= 1;
+      this.#kinds.delete(request);
     });
     next();
   };

@@ -1,0 +1,63 @@
+import { createServer, IncomingMessage, ServerResponse } from 'node:http';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import type { Application, Request, Response } from 'express';
+import { AnswersTogether } from './answers.together.js';
+import { DirectRoutes, type RouterLayer } from './direct.routes.js';
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+interface Express extends Application {
+  readonly request: Request;
+  readonly response: Response;
+  readonly router: Application['router'] & { readonly stack: readonly RouterLayer[] };
+}
+
+/**
+ * Nest's adapter for Express without what Express does per request that this contract does not ask for: its search for a
+ * route ({@link DirectRoutes}), its change of every request's and response's prototype, and `response.send`, which takes
+ * the content type apart and looks for an ETag.
+ */
+export class HttpAdapter extends ExpressAdapter {
+  readonly #answers = new AnswersTogether();
+  #direct: DirectRoutes | undefined;
+
+  /** Plain HTTP: TLS is for whoever stands in front. */
+  override initHttpServer(): void {
+    const express = this.getInstance<Express>();
+    // Born as what Express would make of them.
+    class ExpressRequest extends IncomingMessage {}
+    class ExpressResponse extends ServerResponse {}
+    Object.setPrototypeOf(ExpressRequest.prototype, express.request);
+    Object.setPrototypeOf(ExpressResponse.prototype, express.response);
+    this.httpServer = createServer(
+      { IncomingMessage: ExpressRequest, ServerResponse: ExpressResponse },
+      (incoming, outgoing) => {
+        const request = incoming as unknown as Request;
+        const response = outgoing as unknown as Response;
+        request.res = response;
+        request.originalUrl = request.url;
+        this.#answers.came();
+        // Everything is registered before the first request.
+        this.#direct ??= new DirectRoutes(express.router.stack);
+        if (!this.#direct.take(request, response)) express(request, response);
+      },
+    );
+  }
+
+  /** Answers with a body: an object as JSON, or a text whose type was set. */
+  override reply(response: Response, body: unknown, statusCode?: number): unknown {
+    const type = response.getHeader('Content-Type');
+    const isText = typeof body === 'string' && type === JSON_TYPE;
+    if (!isText && !(isPlainObject(body) && type === undefined)) return super.reply(response, body, statusCode);
+    if (statusCode !== undefined) response.statusCode = statusCode;
+    const text = isText ? body : JSON.stringify(body);
+    if (!isText) response.setHeader('Content-Type', JSON_TYPE);
+    response.setHeader('Content-Length', Buffer.byteLength(text));
+    this.#answers.end(response, text);
+    return response;
+  }
+}
+
+function isPlainObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
