@@ -3,6 +3,8 @@ import { crc32 } from 'node:zlib';
 /** Slots that lines are spread over: all keys of one line lie in one, and each has an index of the lines that end. */
 export const BUCKETS = 64;
 
+const DUE = ':due';
+
 /** The only place that builds Redis keys of the cache. A line's name is never parsed, so it stands at the end. */
 export class CacheKeys {
   constructor(private readonly prefix: string) {}
@@ -16,17 +18,21 @@ export class CacheKeys {
       `${slot}:line:${name}`,
       `${slot}:result:${name.length}:${name}:`,
       `${slot}:fences:${name}`,
-      this.due(bucket),
+      `${slot}${DUE}`,
     ];
   }
 
-  /** The names of a bucket's lines whose values end, by when. */
-  due(bucket: number): string {
-    return `${this.#slot(bucket)}:due`;
+  /** What stands before and after `{bucket}` in the keys of all indices of ends. */
+  dueOfAll(): [before: string, after: string] {
+    return [this.#beforeBucket(), DUE];
   }
 
   #slot(bucket: number): string {
-    return `${this.prefix}:cache:{${bucket}}`;
+    return `${this.#beforeBucket()}{${bucket}}`;
+  }
+
+  #beforeBucket(): string {
+    return `${this.prefix}:cache:`;
   }
 }
 

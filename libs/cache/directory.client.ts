@@ -78,9 +78,10 @@ export class Directory {
     };
   }
 
-  /** Names of a bucket's lines that ended at least so long ago, at most so many. */
-  async due(bucket: number, overMs: number, count: number): Promise<string[]> {
-    return await this.redis.commands.run(scripts.due, [this.#keys.due(bucket)], [overMs, count]);
+  /** Names of some buckets' lines that ended at least so long ago, at most so many of each bucket. */
+  async due(firstBucket: number, lastBucket: number, overMs: number, count: number): Promise<string[]> {
+    const [before, after] = this.#keys.dueOfAll();
+    return await this.redis.commands.run(scripts.due, [before], [after, firstBucket, lastBucket, overMs, count]);
   }
 
   #head(name: string): (string | number)[] {

@@ -9,6 +9,7 @@ import { ServerHold } from './server.hold.js';
 
 /** Buckets of one turn, so that every node has looked at all of them after eight turns. */
 const BUCKETS_A_TURN = 8;
+/** Of each bucket, in one answer. */
 const NAMES = 100;
 /** A value that is read anyway needs no sweeper. */
 const OVER_MS = 1000;
@@ -20,7 +21,7 @@ const OVER_MS = 1000;
 @Injectable()
 export class ExpirySweeper implements OnModuleInit, OnModuleDestroy {
   readonly #logger = new Logger('Cache');
-  #bucket = Math.floor(Math.random() * BUCKETS);
+  #bucket = Math.floor((Math.random() * BUCKETS) / BUCKETS_A_TURN) * BUCKETS_A_TURN;
   #timer: NodeJS.Timeout | undefined;
   #sweeping = false;
 
@@ -47,8 +48,7 @@ export class ExpirySweeper implements OnModuleInit, OnModuleDestroy {
     try {
       const first = this.#bucket;
       this.#bucket = (first + BUCKETS_A_TURN) % BUCKETS;
-      const buckets = Array.from({ length: BUCKETS_A_TURN }, (_, index) => (first + index) % BUCKETS);
-      await Promise.all(buckets.map((bucket) => this.#sweep(bucket)));
+      await this.#sweep(first, first + BUCKETS_A_TURN - 1);
     } catch (error) {
       // What stays is found at the next turn.
       if (!(error instanceof RedisUnavailable)) this.#logger.error(error);
@@ -57,12 +57,12 @@ export class ExpirySweeper implements OnModuleInit, OnModuleDestroy {
     }
   }
 
-  async #sweep(bucket: number): Promise<void> {
+  async #sweep(firstBucket: number, lastBucket: number): Promise<void> {
     let names: string[];
     do {
-      names = await this.directory.due(bucket, OVER_MS, NAMES);
+      names = await this.directory.due(firstBucket, lastBucket, OVER_MS, NAMES);
       // The version is for the record: the directory judges by its own clock when it commits.
       await Promise.all(names.map((name) => this.writer.write(name, { change: { kind: 'expire', version: 0 } })));
-    } while (names.length === NAMES);
+    } while (names.length >= NAMES);
   }
 }

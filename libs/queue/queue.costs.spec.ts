@@ -137,4 +137,18 @@ describe('what calls cost', () => {
     monitor.disconnect();
     expect(named).toEqual([]);
   });
+
+  it('a look at the deliveries of all queues is one script, whatever the number of buckets', async () => {
+    let looks = 0;
+    let renewals = 0;
+    const countLook = (script: string) => (looks += script === 'due' ? 1 : 0);
+    const countRenewal = () => (renewals += 1);
+    node.redis.commands.on('answered', countLook);
+    node.redis.lease.on('answered', countRenewal);
+    await eventually(() => looks >= 4 && renewals >= 4, { what: 'some looks and renewals' });
+    // Both are done about three times a second; one script per bucket would be 16 times as many looks.
+    expect(looks / renewals).toBeLessThan(4);
+    node.redis.commands.off('answered', countLook);
+    node.redis.lease.off('answered', countRenewal);
+  });
 });

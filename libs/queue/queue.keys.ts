@@ -28,7 +28,7 @@ export class QueueKeys {
       bullmq: `${bullmqPrefix}:${bullmqName}:`,
       own: `${this.prefix}:pull:{${bucket}}:${bullmqName}:`,
       names: this.names(bucket),
-      due: this.due(bucket),
+      due: `${this.dueOfAll()}{${bucket}}`,
     };
   }
 
@@ -37,9 +37,9 @@ export class QueueKeys {
     return `${this.prefix}:queues:{${bucket}}`;
   }
 
-  /** Sorted set of a bucket's queues with deliveries out, by when the first of them runs out (ms since 1970). */
-  due(bucket: number): string {
-    return `${this.prefix}:deliveries:{${bucket}}`;
+  /** What the keys of all `due` begin with: sorted sets of queues by when the first of their deliveries runs out (ms since 1970). */
+  dueOfAll(): string {
+    return `${this.prefix}:deliveries:`;
   }
 
   /** Memory of a call with a requestId. */

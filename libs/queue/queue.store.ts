@@ -65,7 +65,7 @@ export class QueueStore {
     return answer;
   }
 
-  /** Runs a script on a list of one bucket. */
+  /** Runs a script on a list of one bucket, or on those of all by what their keys begin with. */
   async runOnList<Answer>(script: LuaScript<Answer>, key: string, args: RedisArgument[]): Promise<Answer> {
     return await this.redis.commands.run(script, [key], args);
   }

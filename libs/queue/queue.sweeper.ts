@@ -42,21 +42,17 @@ export class QueueSweeper implements OnModuleInit, OnModuleDestroy {
     let next = SWEEP_MS;
     try {
       if (this.membership.usable) {
-        const waits = await Promise.all(Array.from({ length: BUCKETS }, (_, bucket) => this.#sweepBucket(bucket)));
-        next = Math.min(SWEEP_MS, ...waits);
+        const [nextInMs, names] = await this.store.runOnList(scripts.due, this.store.keys.dueOfAll(), [
+          BUCKETS,
+          MAX_QUEUES,
+        ]);
+        await Promise.all(names.map(async (name) => await this.store.run(scripts.sweep, name)));
+        if (names.length > 0) next = 0;
+        else if (nextInMs >= 0) next = Math.min(SWEEP_MS, nextInMs);
       }
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) this.#logger.error(error);
     }
     this.#later(next);
-  }
-
-  /** @returns ms until this bucket should be looked at again */
-  async #sweepBucket(bucket: number): Promise<number> {
-    const due = this.store.keys.due(bucket);
-    const [nextInMs, names] = await this.store.runOnList(scripts.due, due, [MAX_QUEUES]);
-    if (names.length === 0) return nextInMs < 0 ? SWEEP_MS : nextInMs;
-    await Promise.all(names.map(async (name) => await this.store.run(scripts.sweep, name)));
-    return 0;
   }
 }

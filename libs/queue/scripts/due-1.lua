@@ -1,14 +1,26 @@
 #!lua flags=no-writes
--- The queues of one bucket in which deliveries have run out.
--- KEYS[1] the bucket's queues with deliveries out
--- ARGV[1] most names in the answer
--- Answers {ms until the first is due or -1, names that are due}
+-- The queues in which deliveries have run out, of all buckets: one call of a node that is idle, not one per bucket. It
+-- only reads, so nothing needs these lists to be in one slot; where buckets are apart it would be one call for each.
+-- KEYS[1] what the buckets' lists of queues with deliveries out begin with; {bucket} follows
+-- ARGV[1] number of buckets
+-- ARGV[2] most names of one bucket
+-- Answers {ms until the first that is not due yet or -1, names that are due}
 local function run()
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
-  local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
-  if not first[1] then return {-1, {}} end
-  -- A delivery has run out in the millisecond after its last.
-  local wait = math.max(first[2] + 1 - now, 0)
-  return {wait, redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. string.format('%.0f', now), 'LIMIT', 0, ARGV[1])}
+  local bound = string.format('%.0f', now)
+  local wait, due = -1, {}
+  for bucket = 0, ARGV[1] - 1 do
+    local list = KEYS[1] .. '{' .. bucket .. '}'
+    local first = redis.call('ZRANGE', list, 0, 0, 'WITHSCORES')[2]
+    -- A delivery has run out in the millisecond after its last.
+    if first and first + 0 < now then
+      for _, name in ipairs(redis.call('ZRANGEBYSCORE', list, '-inf', '(' .. bound, 'LIMIT', 0, ARGV[2])) do
+        due[#due + 1] = name
+      end
+    elseif first and (wait < 0 or first + 1 - now < wait) then
+      wait = first + 1 - now
+    end
+  end
+  return {wait, due}
 end
