@@ -53,7 +53,7 @@ export function loadScript<Answer>(
   checkHeader(path, source, numberOfKeys);
   const searched = [join(directory, 'includes'), ...includeFolders.map((url) => fileURLToPath(url))];
   const text = compose(withIncludes(path, source, searched, new Set()));
-  return { name, numberOfKeys, ...libraryOf(`${basename(dirname(directory))}_${name}`, text) };
+  return { name, numberOfKeys, ...libraryOf(`${basename(dirname(directory))}_${name}`, numberOfKeys, text) };
 }
 
 /**
@@ -65,8 +65,15 @@ export function otherVersions({ library }: LuaScript, names: readonly string[]):
   return names.filter((name) => name !== library && isVersion.test(name));
 }
 
+/** The function of a library that takes several calls: of each its keys, and before its arguments their number. */
+export const joinedOf = ({ library }: LuaScript): string => `${library}_joined`;
+
 /** @param text of a script, with what it includes */
-export function libraryOf(name: string, text: string): Pick<LuaScript, 'library' | 'text' | 'once'> {
+export function libraryOf(
+  name: string,
+  numberOfKeys: number,
+  text: string,
+): Pick<LuaScript, 'library' | 'text' | 'once'> {
   const [, flags = '', body = ''] = /^(?:#!lua(?: flags=(\S+))?\n)?([^]*)$/.exec(text) ?? [];
   const digest = createHash('sha1').update(text).digest('hex').slice(0, DIGEST);
   const library = `sync_${name.replaceAll(/\W/g, '_')}_${digest}`;
@@ -76,14 +83,30 @@ export function libraryOf(name: string, text: string): Pick<LuaScript, 'library'
     text: `#!lua name=${library}
 local KEYS, ARGV
 ${body}
-redis.register_function {
-  function_name = '${library}',
-  callback = function(keys, args)
-    KEYS, ARGV = keys, args
-    return run()
-  end,
-  flags = { ${listed.map((flag) => `'${flag}'`).join(', ')} },
-}
+local function call(keys, args)
+  KEYS, ARGV = keys, args
+  return run()
+end
+local function joined(keys, args)
+  local answers, key, first = {}, 1, 1
+  while first <= #args do
+    local last = first + tonumber(args[first])
+    local done, answer = pcall(call, { unpack(keys, key, key + ${numberOfKeys - 1}) }, { unpack(args, first + 1, last) })
+    if not done then
+      -- What a command answered begins with its code, what Lua says does not.
+      local text = type(answer) == 'table' and answer.err or tostring(answer)
+      answer = { err = string.find(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    -- A list ends where it has nil.
+    if answer == nil then answer = false end
+    answers[#answers + 1] = answer
+    key, first = key + ${numberOfKeys}, last + 1
+  end
+  return answers
+end
+local flags = { ${listed.map((flag) => `'${flag}'`).join(', ')} }
+redis.register_function { function_name = '${library}', callback = call, flags = flags }
+redis.register_function { function_name = '${library}_joined', callback = joined, flags = flags }
 `,
     once: `#!lua${listed.length > 0 ? ` flags=${flags}` : ''}\nlocal KEYS, ARGV = KEYS, ARGV\n${body}\nreturn run()\n`,
   };
