@@ -12,7 +12,7 @@ export class LockGrace {
   #ahead: number | undefined;
   /** The most ever seen: with the least, an answer that was late once would let every deadline be told too early. */
   #most: number | undefined;
-  #until = 0;
+  #holds = false;
   #timer: NodeJS.Timeout | undefined;
 
   /**
@@ -28,9 +28,9 @@ export class LockGrace {
     private readonly onOver: () => void,
   ) {}
 
-  /** Whether locks are held back. */
+  /** Whether locks are held back: until a timer has said that it is over, not by the clock, which may run ahead of timers. */
   get holds(): boolean {
-    return performance.now() < this.#until;
+    return this.#holds;
   }
 
   /** Redis's time in an answer that has just come, ms. */
@@ -58,28 +58,31 @@ export class LockGrace {
     this.#most = undefined;
     const since = performance.now();
     const end = since + Math.max(this.maxMs, SHARING_MS);
+    this.#holds = true;
     if (first || before === undefined) {
-      this.#holdUntil(end, this.onOver);
+      this.#at(end, this.#over);
       return;
     }
-    this.#holdUntil(since + SHARING_MS, () => {
-      this.#holdUntil(Math.min(this.shared() - before, end), this.onOver);
-    });
+    const waitForLast = () => {
+      const last = Math.min(this.shared() - before, end);
+      if (performance.now() < last) this.#at(last, waitForLast);
+      else this.#over();
+    };
+    this.#at(since + SHARING_MS, waitForLast);
   }
 
   end(): void {
     clearTimeout(this.#timer);
   }
 
-  #holdUntil(end: number, then: () => void): void {
-    this.#until = end;
+  readonly #over = () => {
+    this.#holds = false;
+    this.onOver();
+  };
+
+  /** @param time monotonic, ms */
+  #at(time: number, then: () => void): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(
-      () => {
-        this.#until = 0;
-        then();
-      },
-      Math.max(0, Math.ceil(end - performance.now())),
-    );
+    this.#timer = setTimeout(then, Math.max(0, Math.ceil(time - performance.now())));
   }
 }
