@@ -7,11 +7,11 @@ import { isSame, type RedisServer } from './redis.server.js';
 export type RedisArgument = string | number | Buffer;
 
 /** Most calls that go as one, so that Redis is held no longer than by one script that does much (below a millisecond). */
-const MOST_JOINED = 16;
+const MOST_JOINED = 8;
 /** Arguments of a call above which it goes alone, in bytes or UTF-16 units. */
 const MOST_BYTES = 4096;
 
-export interface ScriptCall {
+interface ScriptCall {
   readonly script: LuaScript;
   readonly keys: readonly string[];
   readonly args: readonly RedisArgument[];

@@ -28,7 +28,8 @@ const DIGEST = 16;
  *
  * A script starts with an optional line `#!lua flags=..` and a comment that has one line `-- KEYS[n] ...` per key, in
  * order, and one `-- Answers ...`; a line `--- @include "name"` stands for `name.lua` in one of the include folders, once.
- * What it does at a call stands in `local function run()`, which finds the call's keys and arguments in KEYS and ARGV.
+ * What it does at a call stands in `local function run()`, which finds the call's keys and arguments in KEYS and ARGV,
+ * and in COMMAND a number that it shares with no call but those that are joined with it.
  * Everything outside of functions is made once, when Redis loads the library: `redis.call` is not there yet, and a
  * variable keeps its value from call to call.
  *
@@ -82,12 +83,18 @@ export function libraryOf(
     library,
     text: `#!lua name=${library}
 local KEYS, ARGV
+local COMMAND = 0
 ${body}
 local function call(keys, args)
   KEYS, ARGV = keys, args
   return run()
 end
+local function alone(keys, args)
+  COMMAND = COMMAND + 1
+  return call(keys, args)
+end
 local function joined(keys, args)
+  COMMAND = COMMAND + 1
   local answers, key, first = {}, 1, 1
   while first <= #args do
     local last = first + tonumber(args[first])
@@ -105,10 +112,10 @@ local function joined(keys, args)
   return answers
 end
 local flags = { ${listed.map((flag) => `'${flag}'`).join(', ')} }
-redis.register_function { function_name = '${library}', callback = call, flags = flags }
+redis.register_function { function_name = '${library}', callback = alone, flags = flags }
 redis.register_function { function_name = '${library}_joined', callback = joined, flags = flags }
 `,
-    once: `#!lua${listed.length > 0 ? ` flags=${flags}` : ''}\nlocal KEYS, ARGV = KEYS, ARGV\n${body}\nreturn run()\n`,
+    once: `#!lua${listed.length > 0 ? ` flags=${flags}` : ''}\nlocal KEYS, ARGV, COMMAND = KEYS, ARGV, 1\n${body}\nreturn run()\n`,
   };
 }
 
