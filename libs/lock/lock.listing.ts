@@ -71,8 +71,8 @@ export class LockListing {
     if (owners.length === 0) return [];
     const parts = await Promise.all(
       LockKeys.buckets.map((bucket) => {
-        const [, index = '', due = ''] = this.keys.ofBucket(bucket);
-        return this.send(waitsScript, [index, due], [this.keys.placesIn(bucket), MOST_WAITS_OF_ONE, ...owners]);
+        const [, index = ''] = this.keys.ofBucket(bucket);
+        return this.send(waitsScript, [index], [this.keys.placesIn(bucket), MOST_WAITS_OF_ONE, ...owners]);
       }),
     );
     const waits: { owner: string; name: string }[] = [];

@@ -62,4 +62,4 @@ export const scripts = {
 export const listScript = loadScript<[atEnd: 0 | 1, last: string, ...entries: string[]]>(folder, 'list-2');
 
 /** Which locks of one bucket some owners wait for: owner, lock, .. */
-export const waitsScript = loadScript<string[]>(folder, 'waits-2');
+export const waitsScript = loadScript<string[]>(folder, 'waits-1');

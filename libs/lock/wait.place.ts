@@ -56,6 +56,8 @@ export class WaitingPlace {
     private readonly store: LockStore,
     private readonly newCall: () => string,
     private readonly onEmpty: (place: WaitingPlace) => void,
+    /** Redis may have a place for which nobody waits here: the answer about it was lost. */
+    private readonly onAbandoned: () => void,
   ) {}
 
   /** Whether Redis has given a place for which connections wait here. */
@@ -186,6 +188,7 @@ export class WaitingPlace {
       result = await this.store.acquire({ ...request, leaseMs, waitMs, call, partly: part !== undefined });
     } catch (error) {
       waiter.fail(error);
+      if (error instanceof RedisUnavailable && error.mayHaveTakenEffect) this.onAbandoned();
       return;
     }
     switch (result.kind) {
@@ -328,6 +331,7 @@ export class WaitingPlace {
     } catch (error) {
       waiter.fail(this.#mayHave(error));
       this.#place = undefined;
+      this.onAbandoned();
       return;
     }
     if (result) this.#deliver(result, call, sentAt);
@@ -343,7 +347,9 @@ export class WaitingPlace {
     if (this.#waiters.size > 0 || !this.#place) return;
     this.#place = undefined;
     this.#offer = undefined;
-    await this.store.leave(this.name, this.owner).catch(() => undefined);
+    await this.store.leave(this.name, this.owner).catch(() => {
+      this.onAbandoned();
+    });
   }
 
   #settleAll(outcome: Outcome): void {

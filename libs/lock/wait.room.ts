@@ -19,6 +19,8 @@ export interface Surroundings {
 /** Everyone who waits on this node, by lock and owner, with the timers of their locks and the slow check. */
 export class WaitingRoom {
   readonly #places = new Map<string, Map<string, WaitingPlace>>();
+  /** Places that Redis may have although nobody waits for them here, as name and owner. */
+  readonly #abandoned = new Set<readonly [name: string, owner: string]>();
   readonly #timers = new LockTimers((name) => {
     this.step(name);
   });
@@ -91,6 +93,7 @@ export class WaitingRoom {
   /** Looks after all places now: messages may have been missed, or nodes have died. */
   checkAll(): void {
     for (const name of this.#places.keys()) void this.#check(name);
+    this.#leaveAbandoned();
   }
 
   /** The last of the waits of each lock here, for the search for deadlocks. */
@@ -110,9 +113,16 @@ export class WaitingRoom {
     if (!owners) this.#places.set(name, (owners = new Map<string, WaitingPlace>()));
     let place = owners.get(owner);
     if (!place) {
-      place = new WaitingPlace(name, owner, this.store, this.around.newCall, (empty) => {
-        this.#forget(name, owner, empty);
-      });
+      place = new WaitingPlace(
+        name,
+        owner,
+        this.store,
+        this.around.newCall,
+        (empty) => {
+          this.#forget(name, owner, empty);
+        },
+        () => this.#abandoned.add([name, owner]),
+      );
       owners.set(owner, place);
     }
     return place;
@@ -135,10 +145,22 @@ export class WaitingRoom {
           if (name !== undefined) void this.#check(name);
         }
         this.#turn = names.length === 0 ? 0 : (this.#turn + count) % names.length;
+        this.#leaveAbandoned();
         this.#scheduleCheck();
       },
       CHECK_MS * (0.75 + Math.random() / 2),
     );
+  }
+
+  #leaveAbandoned(): void {
+    if (!this.around.usable()) return;
+    for (const one of [...this.#abandoned].slice(0, CHECKS)) {
+      this.#abandoned.delete(one);
+      const [name, owner] = one;
+      // Whoever waits here by now has taken the place over.
+      if (this.#places.get(name)?.has(owner) === true) continue;
+      this.store.leave(name, owner).catch(() => this.#abandoned.add(one));
+    }
   }
 
   async #check(name: string): Promise<void> {

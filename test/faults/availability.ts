@@ -10,7 +10,7 @@ type ViolationOfService = Violation & { readonly service: Service };
 export const GO_ON = 'others go on';
 export const SERVES_AGAIN = 'serves again in time';
 export const SHARED_WRITES = 'shared writes go on';
-export const UNEXPECTED = 'unexpected answer';
+const UNEXPECTED = 'unexpected answer';
 
 const EVERY_MS = 150;
 const PATIENCE_MS = 3000;

@@ -1,7 +1,6 @@
-import { request } from 'node:http';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { eventually, startCluster, type TestCluster } from '../cluster/index.js';
-import { acquire, acquireMany, look, release, renew } from './lock.client.js';
+import { acquire, acquireMany, look, release, renew, watch } from './lock.client.js';
 
 describe('locks over HTTP', () => {
   let cluster: TestCluster;
@@ -139,22 +138,6 @@ describe('locks over HTTP', () => {
     expect(twice.status).toBe(400);
   });
 
-  it('keeps what it took of several for longer than an offer stands, and undoes an upgrade', async () => {
-    const before = await acquire(node(1), 'r7a', 'a', { mode: 'shared', leaseMs: 60_000 });
-    await acquire(node(1), 'r7b', 'x');
-    const locks = ['r7a', 'r7b'].map((name) => ({ name, mode: 'exclusive' }));
-    const waiting = acquireMany(node(2), 'a', locks, { waitMs: 6000 });
-    await waits('r7b', 1);
-    const OFFER_MS = 2000;
-    await eventually(async () => ((await look(node(1), 'r7b')).waiters[0]?.waitingMs ?? 0) > 1.3 * OFFER_MS, {
-      what: 'it to wait for longer than an offer stands',
-    });
-    expect(await acquire(node(3), 'r7a', 'y', { mode: 'shared' })).toEqual({ ok: false, reason: 'locked' });
-    expect(await waiting).toEqual({ ok: false, reason: 'timeout', name: 'r7b' });
-    expect((await look(node(1), 'r7a')).holders).toMatchObject([{ owner: 'a', mode: 'shared', token: before.token }]);
-    expect((await look(node(1), 'r7a')).holders[0]?.expiresInMs).toBeGreaterThan(40_000);
-  });
-
   it('lists what is held or waited for, page by page, and what one owner has', async () => {
     const names = Array.from({ length: 25 }, (_, i) => `r8-${String(i).padStart(2, '0')}`);
     await Promise.all(names.map((name, i) => acquire(node((i % 3) + 1), name, i % 2 ? 'odd' : 'even')));
@@ -184,15 +167,6 @@ describe('locks over HTTP', () => {
     expect((await node(3).request('DELETE', '/lock?name=r9')).body).toEqual({ ok: true, released: 2 });
     expect(await waiting).toMatchObject({ ok: true });
     expect((await node(3).request('DELETE', '/lock?name=r9-free')).body).toEqual({ ok: true, released: 0 });
-  });
-
-  it('bounds the waiters of a lock', async () => {
-    await using small = await startCluster({ nodes: 1, env: { LOCK_MAX_WAITERS: '2' } });
-    await acquire(small.node(1), 'r', 'a', { leaseMs: 1000 });
-    const waiting = ['b', 'c'].map((owner) => acquire(small.node(1), 'r', owner, { waitMs: 3000, leaseMs: 100 }));
-    await eventually(async () => (await look(small.node(1), 'r')).waitersCount === 2, { what: 'two waiters' });
-    expect(await acquire(small.node(1), 'r', 'd', { waitMs: 100 })).toEqual({ ok: false, reason: 'too_many_waiters' });
-    expect(await Promise.all(waiting)).toMatchObject([{ ok: true }, { ok: true }]);
   });
 
   it('takes names and owners as they are', async () => {
@@ -247,26 +221,39 @@ describe('locks over HTTP', () => {
       expect((await node(1).post('/lock/acquire', body)).status, JSON.stringify(body)).toBe(400);
     expect((await node(1).post('/lock/renew', { owner: 'a' })).status).toBe(400);
     expect((await node(1).post('/lock/renew', { owner: 'a', name: 'b', names: ['c'] })).status).toBe(400);
+    const many = (count: number) => Array.from({ length: count }, (_, i) => `r11-${i}`);
+    const wanted = (count: number) => many(count).map((name) => ({ name, mode: 'exclusive' }));
+    const NAME = '1 to 512 characters without control characters or lone surrogates';
+    for (const [path, field, of, bodies] of [
+      ['/lock/acquire-many', 'locks', '1 to 64 objects', [wanted(0), wanted(65)]],
+      ['/lock/renew', 'names', `1 to 1000 names of ${NAME}`, [many(0), many(1001)]],
+    ] as const) {
+      for (const value of bodies) {
+        const refused = await node(1).post(path, { owner: 'a', [field]: value });
+        expect(refused.headers.get('content-type')).toMatch(/^application\/problem\+json(;|$)/);
+        expect([refused.status, refused.body], `${value.length} ${field}`).toEqual([
+          400,
+          {
+            type: 'about:blank',
+            title: 'Bad Request',
+            status: 400,
+            detail: `The request is not valid: ${field} must be a list of ${of}`,
+            errors: [{ field, message: `must be a list of ${of}` }],
+          },
+        ]);
+      }
+    }
+    // None of them is held because of it; as many as are allowed are taken, and renewed.
+    expect((await node(1).get('/locks?owner=a&prefix=r11-')).body).toMatchObject({ locks: [] });
+    expect(await acquireMany(node(1), 'a', wanted(64))).toMatchObject({ ok: true });
+    const { renewed, lost } = await renew(node(2), 'a', many(1000));
+    expect([renewed?.length, lost?.length]).toEqual([64, 936]);
     expect((await node(1).request('PUT', '/lock')).headers.get('allow')).toBe('DELETE, GET, HEAD');
   });
 
   it('tells those who watch every change, in order, and the state first', async () => {
-    const events: { kind: string; data: { seq: number; owner?: string; token?: number | null } }[] = [];
     await acquire(node(1), 'r10', 'a', { leaseMs: 700 });
-    const stream = request(`${node(2).url}/lock/watch?name=r10`, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => {
-        text += chunk;
-        for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-          const [kind = '', data = ''] = text.slice(0, end).split('\n');
-          text = text.slice(end + 2);
-          if (kind.startsWith('event: ')) {
-            events.push({ kind: kind.slice(7), data: JSON.parse(data.slice(6)) as { seq: number } });
-          }
-        }
-      });
-    });
-    stream.on('error', () => undefined).end();
+    const events = await watch(node(2), 'r10');
     await eventually(() => events.length === 1, { what: 'the state' });
     expect(events[0]).toMatchObject({ kind: 'state', data: { ok: true, lock: { holders: [{ owner: 'a' }] } } });
     // Nobody waits: the watching node itself sees to it that the end of the lease is told.
@@ -288,6 +275,31 @@ describe('locks over HTTP', () => {
     expect(events[3]?.data.token).toBeNull();
     const first = events[0]?.data.seq ?? 0;
     expect(events.map(({ data }) => data.seq - first)).toEqual([0, 1, 2, 3, 4, 5]);
-    stream.destroy();
+  });
+
+  // These wait for time to pass more than they work.
+  it.concurrent('keeps what it took of several for longer than an offer stands, and undoes an upgrade', async () => {
+    const before = await acquire(node(1), 'r7a', 'a', { mode: 'shared', leaseMs: 60_000 });
+    await acquire(node(1), 'r7b', 'x');
+    const locks = ['r7a', 'r7b'].map((name) => ({ name, mode: 'exclusive' }));
+    const waiting = acquireMany(node(2), 'a', locks, { waitMs: 6000 });
+    await waits('r7b', 1);
+    const OFFER_MS = 2000;
+    await eventually(async () => ((await look(node(1), 'r7b')).waiters[0]?.waitingMs ?? 0) > 1.3 * OFFER_MS, {
+      what: 'it to wait for longer than an offer stands',
+    });
+    expect(await acquire(node(3), 'r7a', 'y', { mode: 'shared' })).toEqual({ ok: false, reason: 'locked' });
+    expect(await waiting).toEqual({ ok: false, reason: 'timeout', name: 'r7b' });
+    expect((await look(node(1), 'r7a')).holders).toMatchObject([{ owner: 'a', mode: 'shared', token: before.token }]);
+    expect((await look(node(1), 'r7a')).holders[0]?.expiresInMs).toBeGreaterThan(40_000);
+  });
+
+  it.concurrent('bounds the waiters of a lock', async () => {
+    await using small = await startCluster({ nodes: 1, env: { LOCK_MAX_WAITERS: '2' } });
+    await acquire(small.node(1), 'r', 'a', { leaseMs: 1000 });
+    const waiting = ['b', 'c'].map((owner) => acquire(small.node(1), 'r', owner, { waitMs: 3000, leaseMs: 100 }));
+    await eventually(async () => (await look(small.node(1), 'r')).waitersCount === 2, { what: 'two waiters' });
+    expect(await acquire(small.node(1), 'r', 'd', { waitMs: 100 })).toEqual({ ok: false, reason: 'too_many_waiters' });
+    expect(await Promise.all(waiting)).toMatchObject([{ ok: true }, { ok: true }]);
   });
 });

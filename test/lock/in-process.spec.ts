@@ -1,42 +1,29 @@
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { readSettings } from '#lib/config';
-import { Draining } from '#lib/http';
-import { LockService, type LockEvents } from '#lib/lock';
+import { readSettings, SETTINGS } from '#lib/config';
+import { HttpModule } from '#lib/http';
+import { LockModule, LockService } from '#lib/lock';
 import { Membership } from '#lib/membership';
-import { RedisConnections, RedisUnavailable } from '#lib/redis';
+import { RedisUnavailable } from '#lib/redis';
 import { LockStore } from '../../libs/lock/lock.store.js';
 import { eventually, startRedis, type TestRedis } from '../cluster/index.js';
+import { Application } from './application.js';
 
-/** What Nest puts together for whoever imports the module. */
-class Application {
-  readonly connections: RedisConnections;
-  readonly membership: Membership;
-  readonly draining = new Draining();
-  readonly locks: LockService;
-  readonly heard: { [Kind in keyof LockEvents]: LockEvents[Kind][0][] } = {
-    acquired: [],
-    released: [],
-    expired: [],
-    forced: [],
-  };
+/** A user of the locks, as in the README. */
+@Module({ imports: [HttpModule, LockModule] })
+class Billing {
+  #calls = 0;
 
-  constructor(url: string, nodeId: string) {
-    const settings = readSettings({ NODE_ID: nodeId, REDIS_URL: url, EMPTY_REDIS_IS_NEW: 'true' });
-    this.connections = new RedisConnections(settings);
-    this.membership = new Membership(settings, this.connections);
-    this.locks = new LockService(settings, this.membership, this.connections, this.draining);
-    this.locks.events.on('acquired', (event) => this.heard.acquired.push(event));
-    this.locks.events.on('released', (event) => this.heard.released.push(event));
-    this.locks.events.on('expired', (count) => this.heard.expired.push(count));
-    this.locks.events.on('forced', (count) => this.heard.forced.push(count));
-    this.membership.onModuleInit();
-    this.locks.onModuleInit();
-  }
+  constructor(private readonly locks: LockService) {}
 
-  async stop(): Promise<void> {
-    await this.locks.onApplicationShutdown();
-    await this.membership.retire();
-    await this.connections.close();
+  /** @returns the token under which the invoice was written */
+  async bill(id: string): Promise<number> {
+    const hold = { name: `invoice ${id}`, owner: `worker-${(this.#calls += 1)}` };
+    const answer = await this.locks.acquire({ ...hold, mode: 'exclusive', waitMs: 5000 });
+    if (!answer.ok) throw new Error(answer.reason);
+    await this.locks.release(hold);
+    return answer.token;
   }
 }
 
@@ -46,9 +33,7 @@ describe('locks in a process of their user', () => {
   let two: Application;
   beforeAll(async () => {
     redis = await startRedis();
-    one = new Application(redis.url, 'one');
-    two = new Application(redis.url, 'two');
-    await Promise.all([one.membership.ready, two.membership.ready]);
+    [one, two] = await Promise.all([Application.start(redis.url, 'one'), Application.start(redis.url, 'two')]);
   });
   afterAll(async () => {
     await Promise.all([one.stop(), two.stop()]);
@@ -67,6 +52,22 @@ describe('locks in a process of their user', () => {
     expect(one.heard.released).toMatchObject([{ mode: 'exclusive' }]);
     expect(two.heard.acquired.at(-1)).toMatchObject({ mode: 'exclusive', outcome: 'granted' });
     expect(two.heard.acquired.at(-1)?.waitedMs).toBeGreaterThan(0);
+  });
+
+  it('are there in any Nest application that imports their module', async () => {
+    const settings = readSettings({ NODE_ID: 'billing', REDIS_URL: redis.url, EMPTY_REDIS_IS_NEW: 'true' });
+    @Module({ providers: [{ provide: SETTINGS, useValue: settings }], exports: [SETTINGS] })
+    class TestSettings {}
+    const app = await NestFactory.createApplicationContext(
+      { module: Billing, imports: [{ module: TestSettings, global: true }] },
+      { logger: false },
+    );
+    await app.get(Membership).ready;
+    const billing = app.get(Billing);
+    const tokens = await Promise.all([billing.bill('17'), billing.bill('17')]);
+    expect(new Set(tokens).size).toBe(2);
+    expect(await one.locks.inspect('invoice 17')).toMatchObject({ mode: null, waitersCount: 0 });
+    await app.close();
   });
 
   it('are no longer waited for when the signal says so, and its reason is thrown', async () => {
@@ -128,6 +129,23 @@ describe('locks in a process of their user', () => {
     expect(one.heard.expired.reduce((sum, count) => sum + count, 0)).toBe(1);
     expect(await two.locks.forceRelease('p4')).toBe(1);
     expect(two.heard.forced).toEqual([1]);
+  });
+
+  it('go to more shared waiters than one step grants, all at once', async () => {
+    const readers = 300;
+    await one.locks.acquire(exclusive('p9', 'w'));
+    const waiting = Array.from({ length: readers }, (_, i) =>
+      two.locks.acquire({ name: 'p9', owner: `reader${i}`, mode: 'shared', waitMs: 20_000 }),
+    );
+    await eventually(async () => (await one.locks.inspect('p9')).waitersCount === readers, { what: 'all to wait' });
+    const since = performance.now();
+    await one.locks.release({ name: 'p9', owner: 'w' });
+    const answers = await Promise.all(waiting);
+    expect(answers.filter(({ ok }) => ok)).toHaveLength(readers);
+    expect(new Set(answers.map((answer) => answer.ok && answer.token)).size).toBe(readers);
+    // No offer had to lapse: that would have taken two seconds.
+    expect(performance.now() - since).toBeLessThan(2000);
+    expect(await one.locks.forceRelease('p9')).toBe(readers);
   });
 
   it('are forced free in parts, and handed on only when the last is gone', async () => {

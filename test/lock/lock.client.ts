@@ -1,3 +1,5 @@
+import { request } from 'node:http';
+import { onTestFinished } from 'vitest';
 import type { Answer, JsonObject, RequestOptions, TestNode } from '../cluster/index.js';
 
 type Fields = Record<string, string | number | readonly string[]>;
@@ -57,6 +59,37 @@ export async function acquireMany(
 export async function look(node: TestNode, name: string): Promise<LockState> {
   const answer = await node.get(`/lock?name=${encodeURIComponent(name)}`);
   return (bodyOf(answer) as unknown as { lock: LockState }).lock;
+}
+
+export interface LockEvent {
+  readonly kind: string;
+  readonly data: { readonly seq: number; readonly owner?: string; readonly token?: number | null };
+}
+
+/** Watches a lock until the test ends. @returns the events so far, which grow */
+export async function watch(node: TestNode, name: string): Promise<readonly LockEvent[]> {
+  const events: LockEvent[] = [];
+  await new Promise((resolve, reject) => {
+    const stream = request(`${node.url}/lock/watch?name=${encodeURIComponent(name)}`, (response) => {
+      resolve(response);
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+        for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+          const [kind = '', data = ''] = text.slice(0, end).split('\n');
+          text = text.slice(end + 2);
+          if (kind.startsWith('event: ')) {
+            events.push({ kind: kind.slice(7), data: JSON.parse(data.slice(6)) as LockEvent['data'] });
+          }
+        }
+      });
+    });
+    stream.on('error', reject).end();
+    onTestFinished(() => {
+      stream.destroy();
+    });
+  });
+  return events;
 }
 
 function bodyOf(answer: Answer): LockAnswer {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, startCluster, type TestCluster, type TestNode } from '../cluster/index.js';
-import { acquire, look, release } from './lock.client.js';
+import { acquire, look, release, watch } from './lock.client.js';
 import { MessageRelay } from './message.relay.js';
 
 describe('a node that misses every message', () => {
@@ -60,5 +60,29 @@ describe('a node that misses every message', () => {
     expect(relay.lost.some((message) => message.includes('"lock.wake"'))).toBe(true);
     expect(performance.now() - since).toBeLessThan(1500 + 1400);
     relay.loses = false;
+  }, 30_000);
+
+  it('tells those who watch the state again, when it is back and when it notices that it missed something', async () => {
+    const events = await watch(deaf, 't');
+    await eventually(() => events.length === 1, { what: 'the state' });
+    relay.loses = true;
+    await acquire(hearing, 't', 'a');
+    await eventually(() => relay.lost.some((message) => message.includes('"acquired","a"')), { what: 'the loss' });
+    expect(events).toHaveLength(1);
+    // All that hear of messages are cut off and come back; what was said before that is not said again.
+    await cluster.redis.command('client', 'kill', 'type', 'pubsub');
+    await eventually(() => events.length === 2, { what: 'the state again' });
+    expect(events[1]).toMatchObject({ kind: 'state', data: { lock: { holders: [{ owner: 'a' }] } } });
+    await release(hearing, 't', 'a');
+    await eventually(() => relay.lost.some((message) => message.includes('"released","a"')), { what: 'the loss' });
+    expect(events).toHaveLength(2);
+    relay.loses = false;
+    await acquire(hearing, 't', 'b');
+    await eventually(() => events.length === 3, { what: 'the state instead of what follows a gap' });
+    expect(events[2]).toMatchObject({ kind: 'state', data: { lock: { holders: [{ owner: 'b' }] } } });
+    await release(hearing, 't', 'b');
+    await eventually(() => events.length === 4, { what: 'the next change' });
+    expect(events[3]).toMatchObject({ kind: 'released', data: { owner: 'b' } });
+    expect(events[3]?.data.seq).toBe((events[2]?.data.seq ?? 0) + 1);
   }, 30_000);
 });

@@ -5,12 +5,14 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 const BEGINNINGS = ['*', '>'].map((kind) => `${kind}3\r\n$7\r\nmessage\r\n`);
 const LONGEST = BEGINNINGS[0]?.length ?? 0;
 
-/** Stands between a node and Redis and can lose what is published to the node, and nothing else. */
+/** Stands between a node and Redis: can lose what is published to the node, or hold back what is answered to it. */
 export class MessageRelay {
   loses = false;
   /** Messages that were lost. */
   readonly lost: string[] = [];
   readonly #sockets = new Set<Socket>();
+  /** Answers that are held back, in their order; undefined while none are. */
+  #held: { client: Socket; text: string }[] | undefined;
 
   private constructor(
     private readonly server: Server,
@@ -30,6 +32,17 @@ export class MessageRelay {
 
   get url(): string {
     return `redis://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  /** From now on answers of Redis do not reach the node; what is published does. */
+  holdAnswers(): void {
+    this.#held ??= [];
+  }
+
+  letAnswersGo(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const { client, text } of held) client.write(text, 'latin1');
   }
 
   async stop(): Promise<void> {
@@ -60,11 +73,16 @@ export class MessageRelay {
     });
   }
 
+  #answer(client: Socket, text: string): void {
+    if (this.#held && text !== '') this.#held.push({ client, text });
+    else client.write(text, 'latin1');
+  }
+
   /** @returns what cannot be judged before more of it has come */
   #pass(text: string, client: Socket): string {
     for (;;) {
       const begin = beginOf(text);
-      client.write(text.slice(0, begin), 'latin1');
+      this.#answer(client, text.slice(0, begin));
       const end = endOf(text, begin);
       if (end === undefined) return text.slice(begin);
       if (this.loses) this.lost.push(text.slice(begin, end));

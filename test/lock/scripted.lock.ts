@@ -172,7 +172,7 @@ export class ScriptedLocks {
     const range = [`[${name}`, `[${name}`, 10];
     const [[, , ...names], waits] = await Promise.all([
       this.run(listScript, [namesKey, due], ['n', ...range]),
-      this.run(waitsScript, [pairs, due], [places.slice(0, -name.length), 1000, ...owners]),
+      this.run(waitsScript, [pairs], [places.slice(0, -name.length), 1000, ...owners]),
     ]);
     return { names, waiting: waits.filter((_, i) => i % 2 === 0 && waits[i + 1] === name) };
   }

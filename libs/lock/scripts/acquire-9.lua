@@ -84,7 +84,7 @@ local function grant(how)
     put_hold(owner, hold, place)
     if not was_confirmed or how == 'downgraded' then event('acquired', owner, mode, hold.token) end
   end
-  if how == 'downgraded' then more = hand_over() or more end
+  if how == 'downgraded' and GRANTS then more = hand_over() or more end
   return finish(more, 'granted', hold.token, how)
 end
 

@@ -40,7 +40,7 @@ local function run()
         if not own then expired = expired + 1 end
         event(own and 'released' or 'expired', owner, 's', hold.was.token)
       end
-      hold.was = nil
+      hold.was, lock.back = nil, 0
       if place and place.state == 'o' then
         place.state = 'q'
         drop_hold(owner, place)

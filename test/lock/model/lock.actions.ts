@@ -112,13 +112,16 @@ interface Ask {
   readonly instance: string;
   readonly owner: string;
   readonly mode: LockMode;
-  readonly wait?: 0 | 60_000;
+  readonly lease?: 900 | 20_000;
+  readonly wait?: 0 | 3000 | 60_000;
   readonly partly?: boolean;
 }
 
-const ask = ({ wait = 0, partly = false, ...rest }: Ask): Action => ({
+/** Instances in a story are i1 unless it matters. */
+const at1 = (owner: string) => ({ instance: 'i1', owner });
+const ask = ({ lease = 20_000, wait = 0, partly = false, ...rest }: Ask): Action => ({
   do: 'acquire',
-  lease: 20_000,
+  lease,
   wait,
   limit: 0,
   partly,
@@ -129,8 +132,22 @@ const shares = (owner: string, instance = 'i1') => ask({ instance, owner, mode: 
 const upgrades = (owner: string, instance = 'i1', partly = false) =>
   ask({ instance, owner, mode: 'exclusive', wait: 60_000, partly });
 const waits = (owner: string, instance = 'i2') => ask({ instance, owner, mode: 'exclusive', wait: 60_000 });
-const releases = (owner: string): Action => ({ do: 'release', instance: 'i1', owner, mode: undefined, token: 'none' });
+const releases = (owner: string): Action => ({ do: 'release', ...at1(owner), mode: undefined, token: 'none' });
 const watches: Action = { do: 'watch', instance: 'i3', ms: 60_000 };
+const takes = (owner: string): Action => ({
+  do: 'confirm offer',
+  ...at1(owner),
+  lease: 20_000,
+  part: false,
+  token: 'own',
+});
+const partOf = (owner: string): Action => ask({ instance: 'i1', owner, mode: 'exclusive', partly: true });
+const extendsLast = (owner: string): Action => ({ do: 'extend', ...at1(owner), call: 'last' });
+const passes = (ms: 1000 | 2500): Action => ({ do: 'pass', ms });
+const isBrief = (owner: string): Action => ask({ instance: 'i2', owner, mode: 'exclusive', lease: 900 });
+const renews = (owner: string): Action => ({ do: 'renew', instance: 'i2', owner, lease: 20_000 });
+const holdsBack: Action = { do: 'hold back', holds: true };
+const checks: Action = { do: 'check', instance: 'i2' };
 const confirmsAll = (owner: string): Action => ({ do: 'confirm own', instance: 'i1', owner, lease: 900, call: 'last' });
 
 /** States that chance alone seldom comes to. */
@@ -149,6 +166,51 @@ const opening = fc.constantFrom<Action[]>(
   // Two connections of one owner, of which one has the offer and the other has not heard of it.
   [waits('b'), waits('a', 'i1'), waits('a', 'i2'), releases('b')],
   [shares('b'), waits('a', 'i1'), waits('a', 'i2'), waits('d', 'i3'), releases('b')],
+  // The one that has it is not told of it, and the other is dead by then.
+  [
+    waits('b'),
+    waits('a', 'i1'),
+    waits('a', 'i2'),
+    releases('b'),
+    takes('a'),
+    { do: 'die', instance: 'i2' },
+    { do: 'learn', instance: 'i1' },
+    { do: 'undelivered', ...at1('a'), call: 'last' },
+  ],
+  // The one that has it asks for more, where no more may wait and it is not alone.
+  [
+    waits('b'),
+    ask({ ...at1('a'), mode: 'shared', wait: 60_000 }),
+    ask({ instance: 'i2', owner: 'a', mode: 'shared', wait: 60_000 }),
+    ask({ ...at1('d'), mode: 'shared', wait: 60_000 }),
+    releases('b'),
+    takes('a'),
+    takes('d'),
+    waits('c:{}'),
+    waits('b'),
+    upgrades('a'),
+  ],
+  // A part of several that lapsed, or that is kept while nothing may be granted.
+  [partOf('a'), passes(2500), extendsLast('a')],
+  [partOf('a'), holdsBack, passes(1000), extendsLast('a'), passes(1000), confirmsAll('a')],
+  // Nothing new is granted then.
+  [holdsBack, shares('b')],
+  [shares('a'), holdsBack, upgrades('a'), releases('a')],
+  [waits('a'), ask({ ...at1('b'), mode: 'shared', wait: 60_000 }), holdsBack, shares('a')],
+  // A deadline was told and is later by then; nobody has heard of the new one.
+  [isBrief('b'), waits('a', 'i1'), renews('b'), passes(1000), checks],
+  [watches, isBrief('b'), renews('b'), passes(1000), checks],
+  // An offer of an upgrade that lapsed and was seen by nobody.
+  [shares('a'), shares('b'), upgrades('a'), releases('b'), passes(2500), { do: 'look', instance: 'i1' }],
+  // One that is forced back to its place, and waits for less than the shared hold would have lasted.
+  [
+    shares('a'),
+    shares('b'),
+    ask({ ...at1('a'), mode: 'exclusive', wait: 3000 }),
+    releases('b'),
+    holdsBack,
+    { do: 'force', instance: 'i1' },
+  ],
 );
 
 /** What happens to one lock. */

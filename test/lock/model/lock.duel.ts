@@ -14,6 +14,7 @@ import {
   readPlaces,
 } from './lock.reading.js';
 import { nodeOf, type ModelSnapshot } from './lock.state.js';
+import { ToldTimers } from './lock.timers.js';
 
 const OFFER_MS = 2000;
 const MAX_WAITERS = 2;
@@ -27,10 +28,6 @@ interface Process {
   /** What it knows of the others, which may be old. */
   snapshot: ModelSnapshot;
   store: LockStore;
-  /** When, in lock time, it was told to look after the lock. */
-  timers: number[];
-  /** One of these times is over, and it has not asked Redis since. */
-  due: boolean;
 }
 
 /** A place as a process that waits in it remembers it. */
@@ -48,6 +45,7 @@ export class LockDuel {
   readonly #living = new Map<number, string>();
   /** Real tokens by the model's numbers. */
   readonly #tokens = new Map<number, number>();
+  readonly #timers = new ToldTimers(this.model);
   readonly #calls = new Map<string, string>();
   readonly #places = new Map<string, Remembered>();
   #counter = 0;
@@ -115,7 +113,7 @@ export class LockDuel {
         this.#holdsBack = action.held;
         this.#floor = Math.max(this.#floor, ...this.#tokens.values());
         this.#lastTicket = 0;
-        for (const process of this.#processes.values()) Object.assign(process, { timers: [], due: false });
+        this.#timers.forget();
         this.#waits = 0;
         for (const place of this.#places.values()) place.ticket += action.behind;
         return;
@@ -143,6 +141,7 @@ export class LockDuel {
           action.instance,
           (store) => store.acquire({ name, owner, mode, leaseMs: lease, waitMs: 5000, limit, call, partly, again }),
           (who) => model.acquire(who, owner, ask, again, () => again.ticket),
+          ask.wait,
         );
         this.#lastTicket = Math.max(this.#lastTicket, model.places.get(owner)?.ticket ?? 0);
         return;
@@ -275,11 +274,12 @@ export class LockDuel {
     id: string,
     onRedis: (store: LockStore) => Promise<ModelAnswer>,
     onModel: (who: ModelCaller, real: ModelAnswer) => ModelAnswer,
+    /** Of a place that may be dropped at once. */
+    wait = 0,
   ): Promise<void> {
     const { model, locks } = this;
     const process = this.#process(id);
     const { epoch, snapshot } = process;
-    process.due = false;
     const [real, dump, messages] = await Promise.all([
       onRedis(process.store),
       locks.dump(this.name, OWNERS),
@@ -303,32 +303,11 @@ export class LockDuel {
     expect(readPlaces(dump.places)).toEqual(describePlaces(model.places));
     expect(readMessages(messages)).toEqual(describeMessages(model.told, this.#seq, tokenOf));
     expect(model.violations(who.grants)).toEqual([]);
-    this.#waits = model.waiting ? Math.max(this.#waits, ...model.waits()) : 0;
+    this.#waits = model.waiting ? Math.max(this.#waits, model.now + wait, ...model.waits()) : 0;
     this.#compareLives(dump);
     this.#compareEntries(dump);
 
-    this.#arm(id, wakeMs);
-    for (const { instance, kind, fields } of messages) if (kind === 'lock.wake') this.#arm(instance, Number(fields[1]));
-    this.#compareTimers();
-  }
-
-  #compareTimers(): void {
-    const { model } = this;
-    const processes = [...this.#processes.values()];
-    for (const process of processes) {
-      process.due ||= process.timers.some((at) => at <= model.now);
-      process.timers = process.timers.filter((at) => at > model.now);
-    }
-    for (const [what, timers] of Object.entries({ head: model.wake(), watchers: model.alarm() })) {
-      if (!timers) continue;
-      const inTime = ({ timers: told }: Process) => told.some((at) => at <= timers.at);
-      for (const instance of timers.instances) {
-        const process = this.#process(instance);
-        expect(process.due || inTime(process), `a timer of ${instance} for the ${what}`).toBe(true);
-      }
-      // A timer that has fired to no effect is not relied on.
-      expect(processes.some(inTime), `a timer for the ${what} that has not fired`).toBe(true);
-    }
+    this.#timers.compare(id, wakeMs, messages);
   }
 
   /** What scripts that change nothing answer. */
@@ -354,7 +333,10 @@ export class LockDuel {
     if (model.holds.size + model.places.size === 0) expect(names).toEqual([]);
     // What ends in this moment may be listed or not.
     else if (latestOf(dump) > nowThen() + 100) expect(names).toEqual([name]);
-    expect(waiting).toEqual(OWNERS.filter((owner) => model.places.has(owner)));
+    // Whoever waits for longer than he said is not looked for.
+    const wait = OWNERS.filter((owner) => model.places.has(owner));
+    expect(wait).toEqual(expect.arrayContaining(waiting));
+    expect(waiting).toEqual(expect.arrayContaining(wait.filter((owner) => this.#endOf(owner) >= nowThen())));
   }
 
   /** No key dies before what it is for, and none lives for ever. */
@@ -386,8 +368,7 @@ export class LockDuel {
         expect(over, `entry of ${owner}, who has nothing`).toBeUndefined();
         continue;
       }
-      const queued = place?.state === 'queued' ? [...place.instances.values()].map(({ till }) => till) : [];
-      const end = Math.max(hold?.deadline ?? 0, hold?.was?.deadline ?? 0, ...queued);
+      const end = this.#endOf(owner);
       latest = Math.max(latest ?? 0, end, now);
       // Whoever waits for longer than he said is not looked for.
       if (end >= now) expect((over ?? 0) + offset, `entry of ${owner}`).toBeGreaterThanOrEqual(end + KEPT_MS);
@@ -401,9 +382,12 @@ export class LockDuel {
     }
   }
 
-  #arm(id: string, ms: number | undefined): void {
-    if (ms === undefined) return;
-    this.#process(id).timers.push(this.model.now + ms);
+  /** When what the owner has is over by itself, in lock time. */
+  #endOf(owner: string): number {
+    const hold = this.model.holds.get(owner);
+    const place = this.model.places.get(owner);
+    const queued = place?.state === 'queued' ? [...place.instances.values()].map(({ till }) => till) : [];
+    return Math.max(hold?.deadline ?? 0, hold?.was?.deadline ?? 0, ...queued);
   }
 
   #learnTokens({ holds }: LockDump): void {
@@ -447,7 +431,7 @@ export class LockDuel {
 
   #join(id: string): void {
     const epoch = this.#newEpoch(id);
-    const process: Omit<Process, 'store'> = { epoch, snapshot: this.#snapshot(), timers: [], due: false };
+    const process: Omit<Process, 'store'> = { epoch, snapshot: this.#snapshot() };
     const store = this.locks.store(
       {
         instance: id,

@@ -74,7 +74,7 @@ export class LockState {
   }
 
   /** The instances of the head, and the deadline at which it may become grantable. */
-  wake(): { instances: string[]; at: number } | undefined {
+  wake(): { head: string; instances: string[]; at: number } | undefined {
     const [head] = this.queue();
     const place = head === undefined ? undefined : this.places.get(head);
     if (head === undefined || !place) return undefined;
@@ -83,6 +83,7 @@ export class LockState {
     if (deadlines.length === 0) return undefined;
     const refusedByLimit = place.mode === 'shared' && others.every((owner) => this.holds.get(owner)?.mode === 'shared');
     return {
+      head,
       instances: [...place.instances.keys()],
       at: refusedByLimit ? Math.min(...deadlines) : Math.max(...deadlines),
     };

@@ -52,8 +52,13 @@ function growing(
     // An earlier call, of which nothing was heard, may have made this hold while others shared the lock.
     if (mode === 'shared' && calls.some((one) => mayHaveMade(one, call, incidents))) return [];
     const what = `${call.owner} was given token ${token} of ${grant.name} after ${highest.call.owner} had ${highest.token}`;
-    return [violation(TOKENS, what, [highest.call, call], history)];
+    return [violation(TOKENS, what, [highest.call, ...callsBefore(calls, call), call], history)];
   });
+}
+
+/** What the owner did before, for whoever looks for where he has the token from. */
+function callsBefore(calls: readonly Call[], { owner, invoked }: Call): Call[] {
+  return calls.filter((one) => one.owner === owner && one.invoked < invoked);
 }
 
 function mayHaveMade(one: Call, { owner, invoked }: Call, incidents: Incidents): boolean {

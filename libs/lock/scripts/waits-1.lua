@@ -1,7 +1,6 @@
 #!lua flags=no-writes
 -- WAITS: which locks of one bucket some owners wait for.
 -- KEYS[1] owners of the bucket
--- KEYS[2] when entries of the bucket are over
 -- ARGV[1] beginning of the key of a lock's places in this bucket; its name follows
 -- ARGV[2] most locks that are looked at for one owner
 -- ARGV[3..] owners
