@@ -39,7 +39,7 @@ export class Directory {
     const { snapshot, instance } = this.membership;
     const args = [...this.#head(name), snapshot, epoch, instance, grant, cacheable ? '1' : ''];
     try {
-      return parseFill(await this.redis.commands.run(scripts.fill, [line], args));
+      return parseFill(await this.redis.commands.run(scripts.fill, [line], args, true));
     } catch (error) {
       if (!(error instanceof RedisUnavailable && error.isFull)) throw error;
       return parseFill(await this.redis.commands.run(scripts.fillFull, [line], args));
@@ -50,7 +50,7 @@ export class Directory {
     const { snapshot, instance } = this.membership;
     const script = writes.every(({ change }) => change.kind === 'delete') ? scripts.beginDelete : scripts.begin;
     const args = [...this.#head(name), snapshot, epoch, instance, upto, ...writes.flatMap(writeArguments)];
-    const [, ...answers] = await this.redis.commands.run(script, this.#keys.of(name), args);
+    const [, ...answers] = await this.redis.commands.run(script, this.#keys.of(name), args, writes.length === 1);
     return writes.map(({ id }, index) => parseWrite(id, answers[index] ?? []));
   }
 

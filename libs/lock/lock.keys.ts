@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 const BUCKETS = 64;
 
@@ -37,5 +37,5 @@ export class LockKeys {
 
 /** A lock is in the same bucket on every node, whatever its version. */
 function bucketOf(name: string): number {
-  return (createHash('md5').update(name).digest()[0] ?? 0) % BUCKETS;
+  return (hash('md5', name, 'buffer')[0] ?? 0) % BUCKETS;
 }

@@ -2,7 +2,13 @@ import type { LuaScript, RedisArgument } from '#lib/redis';
 import { LockKeys } from './lock.keys.js';
 import { listScript, waitsScript } from './lock.scripts.js';
 
-export type Send = <Answer>(script: LuaScript<Answer>, keys: string[], args: RedisArgument[]) => Promise<Answer>;
+/** @param joins as RedisConnection.run has it */
+export type Send = <Answer>(
+  script: LuaScript<Answer>,
+  keys: string[],
+  args: RedisArgument[],
+  joins?: boolean,
+) => Promise<Answer>;
 
 /** No text in UTF-8 has this byte, so it ends every range of what begins alike. */
 const END = Buffer.from([0xff]);

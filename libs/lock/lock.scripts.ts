@@ -8,12 +8,15 @@ type StepAnswer = [time: string, wake: number, more: 0 | 1, expired: number, ...
 
 export interface LockScript<Rest extends unknown[]> {
   readonly script: LuaScript<StepAnswer>;
+  /** Whether calls of one turn go as one: those that an uncontended hold takes. */
+  readonly joins: boolean;
   /** Never set; carries the type of what the answer has after the step's part. */
   readonly rest?: Rest;
 }
 
-const load = <Rest extends unknown[]>(file: string): LockScript<Rest> => ({
+const load = <Rest extends unknown[]>(file: string, joins = false): LockScript<Rest> => ({
   script: loadScript<StepAnswer>(folder, file, [MEMBERSHIP_INCLUDES]),
+  joins,
 });
 
 export type InspectAnswer = [
@@ -37,12 +40,15 @@ export const scripts = {
     | ['locked']
     | ['deadlock', other: string]
     | ['full']
-  >('acquire-9'),
+  >('acquire-9', true),
   confirm: load<GrantAnswer<'new' | 'upgraded' | 'joined'> | ['gone']>('confirm-9'),
   leave: load<GrantAnswer<'new' | 'upgraded' | 'joined'> | ['left']>('leave-9'),
   undelivered: load<[0 | 1]>('undelivered-9'),
-  release: load<['ok', heldMs: string, mode: 'x' | 's'] | ['not_owner' | 'not_held' | 'stale_token']>('release-9'),
-  renew: load<[leaseMs: number]>('renew-9'),
+  release: load<['ok', heldMs: string, mode: 'x' | 's'] | ['not_owner' | 'not_held' | 'stale_token']>(
+    'release-9',
+    true,
+  ),
+  renew: load<[leaseMs: number]>('renew-9', true),
   extend: load<[0 | 1]>('extend-9'),
   check: load<[states: string[]]>('check-9'),
   inspect: load<InspectAnswer>('inspect-9'),

@@ -75,9 +75,9 @@ export class LockService implements OnModuleInit, OnApplicationShutdown {
       },
     );
     const keys = new LockKeys(settings.REDIS_KEY_PREFIX);
-    const send: Send = (script, keysOf, args) => {
+    const send: Send = (script, keysOf, args, joins) => {
       membership.requireReady();
-      return redis.commands.run(script, keysOf, args);
+      return redis.commands.run(script, keysOf, args, joins);
     };
     const usable = () => membership.usable;
     this.#replicas = new ReplicaWait(settings, redis.current, keys.replicated);

@@ -222,17 +222,22 @@ export class LockStore {
     return done === 1;
   }
 
-  async #run<Rest extends unknown[]>({ script }: LockScript<Rest>, name: string, args: RedisArgument[]): Promise<Rest> {
+  async #run<Rest extends unknown[]>(
+    { script, joins }: LockScript<Rest>,
+    name: string,
+    args: RedisArgument[],
+  ): Promise<Rest> {
     const { caller, bounds } = this;
-    const [time, wake, more, expired, ...rest] = await this.send(script, this.keys.of(name), [
+    const head = [
       name,
       caller.floor(),
       caller.snapshot(),
       caller.grants() ? bounds.LOCK_OFFER_MS : -bounds.LOCK_OFFER_MS,
       this.channel,
       caller.instance,
-      ...args,
-    ]);
+    ];
+    const answer = await this.send(script, this.keys.of(name), [...head, ...args], joins);
+    const [time, wake, more, expired, ...rest] = answer;
     this.onStepped({ name, time: Number(time), wakeMs: wake < 0 ? undefined : wake, more: more === 1, expired });
     return rest as Rest;
   }

@@ -20,6 +20,41 @@ export function withBullmq(text: string): string {
   return text.replace(/^--- @bullmq "(\w+)"$/gm, (_, name: string) => {
     const operation = bullmqScripts[name];
     if (!operation) throw new Error(`BullMQ has no operation ${name}`);
-    return `local function bullmq_${name}(KEYS, ARGV)\n${operation.content}\nend`;
+    const [made, body] = apart(operation.content);
+    return `local bullmq_${name}
+do
+local rcall
+${made}
+bullmq_${name} = function(KEYS, ARGV)
+rcall = redis.call
+${body}
+end
+end`;
   });
+}
+
+/**
+ * Divides an operation into the functions that can be made once, and what is done at each call: all else, with the
+ * functions that use a variable of the call or such a function.
+ */
+function apart(content: string): [made: string, body: string] {
+  const source = content.replace(/^local rcall = redis\.call;?$/gm, '').replace(/--\[\[[^]*?\]\]|--.*$/gm, '');
+  const ofCall = new Set(
+    [...source.matchAll(/^local (?!function )([\w, ]+)/gm)].flatMap(([, names = '']) => words(names)),
+  );
+  let made = '';
+  const body = source.replace(/^local function (\w+)\(([^)]*)\)[^]*?^end$/gm, (text, name: string, given: string) => {
+    const own = new Set(words(given));
+    if (words(text.replace(/"[^"\n]*"|'[^'\n]*'/g, '')).some((word) => ofCall.has(word) && !own.has(word))) {
+      ofCall.add(name);
+      return text;
+    }
+    made += `${text}\n`;
+    return '';
+  });
+  return [made, body];
+}
+
+function words(text: string): string[] {
+  return text.match(/\w+/g) ?? [];
 }

@@ -112,6 +112,21 @@ describe('what calls cost', () => {
     expect(node.redis.commands.server).toBeDefined();
   });
 
+  it('is one command for eight calls of one turn, which settle their queue once', async () => {
+    const together = async () => {
+      await Promise.all(
+        Array.from({ length: 8 }, async (_, i) => await node.queues.push({ queue: 'joined', payload: i })),
+      );
+    };
+    expect(await sentBy(together)).toBe(1);
+    await observer.config('RESETSTAT');
+    for (let i = 0; i < 5; i += 1) await together();
+    const ranges = Number(/cmdstat_zrangebyscore:calls=(\d+)/.exec(await observer.info('commandstats'))?.[1] ?? 0);
+    // Three for each settling; the node's own look at what runs out may come in between.
+    expect(ranges).toBeGreaterThanOrEqual(15);
+    expect(ranges).toBeLessThan(30);
+  });
+
   it('idle queues cost nothing: no command names them', async () => {
     await Promise.all(
       Array.from({ length: 300 }, async (_, i) => {

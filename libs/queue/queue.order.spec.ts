@@ -37,6 +37,24 @@ describe('the order of a queue', () => {
     expect(await popAll(queue)).toEqual(pushed.sort(([a, i], [b, j]) => b - a || i - j));
   });
 
+  it('is first in, first out for calls of one turn, which go to Redis as one', async () => {
+    const queue = 'one turn';
+    const payloads = Array.from({ length: 30 }, (_, i) => i);
+    const pushed = await Promise.all(payloads.map((payload) => one.queues.push({ queue, payload })));
+    expect(pushed.map((answer) => answer.ok && answer.id)).toEqual(
+      pushed.map((answer) => answer.ok && answer.id).sort(),
+    );
+    const popped = await Promise.all(payloads.map(() => one.queues.pop({ queue, ack: 'manual', count: 1 })));
+    const taken = popped.flatMap((answer) => deliveriesOf(answer));
+    expect(taken.map(({ item }) => item)).toEqual(payloads);
+    const acked = await Promise.all([
+      ...taken.map(({ receipt }) => one.queues.ack({ queue, receipt })),
+      one.queues.ack({ queue, receipt: taken[0]?.receipt ?? '' }),
+    ]);
+    expect(acked.map(({ ok }) => ok)).toEqual([...payloads.map(() => true), false]);
+    expect(await one.admin.stats(queue)).toMatchObject({ ready: 0, inflight: 0, dead: 0 });
+  });
+
   it('puts a delayed message where it belongs at its time, though nobody pops at that time', async () => {
     const queue = 'delays';
     await one.queues.push({ queue, payload: 'late', delayMs: 120_000 });

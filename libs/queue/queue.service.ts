@@ -114,6 +114,8 @@ export class QueueService implements OnModuleDestroy {
           stay ? '1' : '0',
         ],
         remembered('pop', request.requestId),
+        // Places that are taken in one go would have the same ticket.
+        !stay && (count ?? 1) === 1,
       );
 
     let answer: PopAnswer | undefined;
@@ -145,7 +147,7 @@ export class QueueService implements OnModuleDestroy {
   async ack({ queue, receipt, receipts = receipt === undefined ? [] : [receipt] }: AckRequest): Promise<AckResult> {
     const parsed = receipts.map(parseReceipt);
     const args = parsed.flatMap((one) => [one?.id ?? '', one?.token ?? '']);
-    const [, , staleIndexes] = await this.store.run(scripts.ack, queue, args);
+    const [, , staleIndexes] = await this.store.run(scripts.ack, queue, args, undefined, receipts.length === 1);
     const acked = receipts.length - staleIndexes.length;
     if (acked > 0) this.events.emit('acked', queue, acked);
     if (staleIndexes.length === 0) return { ok: true, acked };
@@ -197,6 +199,7 @@ export class QueueService implements OnModuleDestroy {
       queue,
       [this.settings.QUEUE_MAX_LENGTH, ...messages.flatMap(asArguments)],
       remembered(route, requestId),
+      messages.length === 1,
     );
     if (answer[0] === 'full') {
       this.events.emit('full', queue);

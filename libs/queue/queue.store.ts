@@ -46,6 +46,7 @@ export class QueueStore {
   /**
    * Runs a script on a queue, once.
    * @param request where the caller gave a requestId: it and the route that remembers it
+   * @param joins as RedisConnection.run has it
    * @throws RedisUnavailable
    */
   async run<Answer extends readonly unknown[]>(
@@ -53,6 +54,7 @@ export class QueueStore {
     queue: string,
     args: RedisArgument[] = [],
     request?: { route: string; id: string },
+    joins = false,
   ): Promise<Answer> {
     const keys = this.keysOf(queue);
     const requestKey = request ? this.keys.request(keys, request.route, request.id) : keys.own;
@@ -60,6 +62,7 @@ export class QueueStore {
       script,
       [keys.bullmq, keys.own, keys.names, keys.due, requestKey],
       [queue, request ? '1' : '0', this.settings.QUEUE_MAX_DEAD, ...args],
+      joins,
     );
     if (Array.isArray(answer[1])) this.#tell(queue, answer[1] as Effects);
     return answer;

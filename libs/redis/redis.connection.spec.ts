@@ -6,7 +6,7 @@ import { CurrentServer, RedisConnection, RedisUnavailable, type LuaScript } from
 import { libraryOf } from './redis.script.js';
 
 function script(name: string, text: string): LuaScript {
-  return { name, numberOfKeys: 1, ...libraryOf(`test_${name}`, text) };
+  return { name, numberOfKeys: 1, ...libraryOf(`test_${name}`, 1, text) };
 }
 
 const increment = script('increment', `local function run() return redis.call('INCR', KEYS[1]) end`);
@@ -28,9 +28,7 @@ describe('a connection to Redis', () => {
 
   const connect = async (current = new CurrentServer(), waitsForAdmission = false) => {
     const settings = readSettings({ REDIS_URL: redis.url, REDIS_TIMEOUT_MS: '300' });
-    const connection = new RedisConnection(settings, current, 'test', waitsForAdmission, {
-      enableAutoPipelining: true,
-    });
+    const connection = new RedisConnection(settings, current, 'test', waitsForAdmission, true);
     open.push(connection);
     await once(connection, 'up');
     return connection;
@@ -124,6 +122,99 @@ describe('a connection to Redis', () => {
     expect(await listed()).toBe(2);
     expect(await (await connect()).run(version(3), ['k'], [])).toBe(3);
     await eventually(async () => (await listed()) === 1, { what: 'the versions of before to go' });
+  });
+
+  describe('calls of one turn of the event loop', () => {
+    const append = script(
+      'append',
+      `local function run()
+         if ARGV[1] == 'fail' then error('as asked') end
+         if ARGV[1] == 'wrong' then redis.call('INCR', KEYS[1]) end
+         redis.call('RPUSH', KEYS[1], ARGV[1])
+         if ARGV[1] == 'nothing' then return nil end
+         return {#ARGV, ARGV[2] or '', redis.call('LRANGE', KEYS[1], 0, -1)}
+       end`,
+    );
+
+    it('go as one where they may join, each with its own keys, arguments and answer', async () => {
+      const connection = await connect();
+      await connection.run(append, ['warm'], ['0'], true);
+      await counts(connection);
+      const calls = Array.from({ length: 40 }, (_, i) =>
+        connection.run(append, [`joined ${i % 20}`], i % 2 ? [i] : [i, 'x'], true),
+      );
+      const answers = await Promise.all(calls);
+      answers.forEach((answer, i) => {
+        const list = i < 20 ? [`${i}`] : [`${i - 20}`, `${i}`];
+        expect(answer).toEqual(i % 2 ? [1, '', list] : [2, 'x', list]);
+      });
+      // At most eight at a time.
+      expect(await counts(connection, 'fcall', 'rpush')).toEqual([5, 40]);
+    });
+
+    it('fail by themselves', async () => {
+      const connection = await connect();
+      const ask = (text: string) => connection.run(append, ['failing'], [text], true);
+      const answers = await Promise.allSettled(['a', 'fail', 'b', 'wrong', 'nothing', 'c'].map(ask));
+      expect(answers.map(({ status }) => status)).toEqual([
+        'fulfilled',
+        'rejected',
+        'fulfilled',
+        'rejected',
+        'fulfilled',
+        'fulfilled',
+      ]);
+      expect(answers[1]).toHaveProperty('reason.message', expect.stringContaining('as asked'));
+      expect(answers[3]).toHaveProperty('reason.message', expect.stringMatching(/^WRONGTYPE /));
+      expect(answers[4]).toHaveProperty('value', null);
+      expect(answers[5]).toHaveProperty('value', [1, '', ['a', 'b', 'nothing', 'c']]);
+      expect(answers[1]).not.toHaveProperty('reason', expect.any(RedisUnavailable));
+    });
+
+    it('keep their order on the same thing, and go alone where they are large or may not join', async () => {
+      const connection = await connect();
+      const other = script('other', `local function run() return redis.call('RPUSH', KEYS[1], 'other') end`);
+      await Promise.all([connection.run(append, ['warm'], ['0'], true), connection.run(other, ['warm'], [], true)]);
+      await counts(connection);
+      await Promise.all([
+        connection.run(append, ['thing'], ['1'], true),
+        connection.run(other, ['thing'], [], true),
+        connection.run(append, ['thing'], ['2'], true),
+        connection.run(append, ['another'], ['1'], true),
+        connection.run(append, ['large'], ['x'.repeat(5000)], true),
+        connection.run(append, ['alone'], ['1']),
+      ]);
+      expect(await connection.redis.lrange('thing', 0, -1)).toEqual(['1', 'other', '2']);
+      expect(await counts(connection, 'fcall')).toEqual([5]);
+    });
+
+    it('are all refused by a Redis that is full, and those that need no room all run, also without a library', async () => {
+      const connection = await connect();
+      const free = script('free', `#!lua flags=allow-oom\nlocal function run() return redis.call('DEL', KEYS[1]) end`);
+      const keys = ['f1', 'f2', 'f3'];
+      await Promise.all(keys.map((key) => connection.run(append, [key], ['1'], true)));
+      await connection.redis.config('SET', 'maxmemory', '1');
+      try {
+        const refused = await Promise.all(keys.map((key) => refusal(connection.run(append, [key], ['2'], true))));
+        expect(refused.map(({ mayHaveTakenEffect, isFull }) => [mayHaveTakenEffect, isFull])).toEqual(
+          keys.map(() => [false, true]),
+        );
+        expect(await Promise.all(keys.map((key) => connection.run(free, [key], [], true)))).toEqual([1, 1, 1]);
+      } finally {
+        await connection.redis.config('SET', 'maxmemory', '0');
+      }
+    });
+
+    it('may all have taken effect where their answer is lost', async () => {
+      const connection = await connect();
+      await connection.run(append, ['warm'], ['0'], true);
+      redis.pause();
+      const lost = await Promise.all(
+        ['l1', 'l2', 'l3'].map((key) => refusal(connection.run(append, [key], ['1'], true))),
+      );
+      redis.resume();
+      expect(lost.map(({ mayHaveTakenEffect }) => mayHaveTakenEffect)).toEqual([true, true, true]);
+    });
   });
 
   it('tells a wrong script from an outage', async () => {

@@ -3,13 +3,11 @@ import { performance } from 'node:perf_hooks';
 import { Logger } from '@nestjs/common';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Settings } from '#lib/config';
+import { ScriptCalls, type RedisArgument } from './redis.calls.js';
 import { asUnavailable, RedisUnavailable } from './redis.errors.js';
-import { isUnknown, ScriptLibraries } from './redis.libraries.js';
 import type { LuaScript } from './redis.script.js';
 import { sentinelOptions } from './redis.sentinels.js';
 import { isSame, parseServer, type CurrentServer, type RedisServer } from './redis.server.js';
-
-export type RedisArgument = string | number | Buffer;
 
 type ConnectionOptions = Omit<RedisOptions, 'replyMapping'>;
 
@@ -51,26 +49,27 @@ export class RedisConnection extends EventEmitter<ConnectionEvents> {
   readonly redis: Redis;
   readonly #logger: Logger;
   readonly #current: CurrentServer;
-  readonly #libraries: ScriptLibraries;
+  readonly #calls: ScriptCalls;
   #server: RedisServer | undefined;
   #complained = false;
 
   /**
    * @param purpose shown in CLIENT LIST and in the log
    * @param waitsForAdmission whether scripts are refused until the membership has looked at the server
+   * @param gathers whether scripts called in one turn of the event loop go together at its end
    */
   constructor(
     settings: Settings,
     current: CurrentServer,
     purpose: string,
     private readonly waitsForAdmission = false,
-    options: ConnectionOptions = {},
+    private readonly gathers = false,
   ) {
     super();
     this.#logger = new Logger(`Redis ${purpose}`);
     this.#current = current;
-    this.redis = new Redis(settings.REDIS_URL, { ...connectionOptions(settings, purpose), ...options });
-    this.#libraries = new ScriptLibraries(this.redis);
+    this.redis = new Redis(settings.REDIS_URL, connectionOptions(settings, purpose));
+    this.#calls = new ScriptCalls(this.redis, () => this.server);
     this.redis.on('error', (error: Error) => {
       this.#complain(error.message || error.name);
     });
@@ -89,15 +88,17 @@ export class RedisConnection extends EventEmitter<ConnectionEvents> {
   /**
    * Runs a script once, as the function of its library. That Redis does not know it means that it did not run: then Redis
    * is given the library and called again.
+   * @param joins the call is short whatever Redis has (some 50 µs), so that it may go as one with others of its turn
    * @throws RedisUnavailable
    */
-  async run<Answer>(script: LuaScript<Answer>, keys: string[], args: RedisArgument[]): Promise<Answer> {
+  async run<Answer>(script: LuaScript<Answer>, keys: string[], args: RedisArgument[], joins = false): Promise<Answer> {
     const { server } = this;
     if (!server) throw new RedisUnavailable('Redis cannot be reached', false);
     const started = performance.now();
     let failed = true;
     try {
-      const answer = await this.#send(script, keys, args, server);
+      const call = { script, keys, args, server, joins };
+      const answer = await (this.gathers ? this.#calls.atEndOfTurn(call) : this.#calls.now(call));
       failed = false;
       return answer as Answer;
     } catch (cause) {
@@ -105,24 +106,6 @@ export class RedisConnection extends EventEmitter<ConnectionEvents> {
     } finally {
       this.emit('answered', script.name, performance.now() - started, failed);
     }
-  }
-
-  async #send(script: LuaScript, keys: string[], args: RedisArgument[], server: RedisServer): Promise<unknown> {
-    const call = async () => await this.redis.fcall(script.library, script.numberOfKeys, ...keys, ...args);
-    try {
-      return await call();
-    } catch (error) {
-      if (!isUnknown(error)) throw error;
-    }
-    await this.#libraries.load(script);
-    if (!isSame(server, this.server)) throw new RedisUnavailable('Redis cannot be reached', false);
-    try {
-      return await call();
-    } catch (error) {
-      if (!isUnknown(error)) throw error;
-    }
-    // It was refused (a Redis that is full takes no library, but what makes room must run), or is gone again already.
-    return await this.redis.eval(script.once, script.numberOfKeys, ...keys, ...args);
   }
 
   /** Cuts the connection; it is made anew. For a peer that accepts commands but is not heard from. */

@@ -7,13 +7,13 @@ import { CurrentServer } from './redis.server.js';
 @Injectable()
 export class RedisConnections {
   readonly current = new CurrentServer();
-  /** Scripts of the services; commands of one turn of the event loop travel together. */
+  /** Scripts of the services; those of one turn of the event loop travel together. */
   readonly commands: RedisConnection;
   /** Lease and channel between nodes, one after the other as they were sent (docs/PROTOCOL.md "Connections"). */
   readonly lease: RedisConnection;
 
   constructor(@Inject(SETTINGS) settings: Settings) {
-    this.commands = new RedisConnection(settings, this.current, 'commands', true, { enableAutoPipelining: true });
+    this.commands = new RedisConnection(settings, this.current, 'commands', true, true);
     this.lease = new RedisConnection(settings, this.current, 'lease');
   }
 

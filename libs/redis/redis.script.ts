@@ -28,7 +28,8 @@ const DIGEST = 16;
  *
  * A script starts with an optional line `#!lua flags=..` and a comment that has one line `-- KEYS[n] ...` per key, in
  * order, and one `-- Answers ...`; a line `--- @include "name"` stands for `name.lua` in one of the include folders, once.
- * What it does at a call stands in `local function run()`, which finds the call's keys and arguments in KEYS and ARGV.
+ * What it does at a call stands in `local function run()`, which finds the call's keys and arguments in KEYS and ARGV,
+ * and in COMMAND a number that it shares with no call but those that are joined with it.
  * Everything outside of functions is made once, when Redis loads the library: `redis.call` is not there yet, and a
  * variable keeps its value from call to call.
  *
@@ -53,7 +54,7 @@ export function loadScript<Answer>(
   checkHeader(path, source, numberOfKeys);
   const searched = [join(directory, 'includes'), ...includeFolders.map((url) => fileURLToPath(url))];
   const text = compose(withIncludes(path, source, searched, new Set()));
-  return { name, numberOfKeys, ...libraryOf(`${basename(dirname(directory))}_${name}`, text) };
+  return { name, numberOfKeys, ...libraryOf(`${basename(dirname(directory))}_${name}`, numberOfKeys, text) };
 }
 
 /**
@@ -65,8 +66,15 @@ export function otherVersions({ library }: LuaScript, names: readonly string[]):
   return names.filter((name) => name !== library && isVersion.test(name));
 }
 
+/** The function of a library that takes several calls: of each its keys, and before its arguments their number. */
+export const joinedOf = ({ library }: LuaScript): string => `${library}_joined`;
+
 /** @param text of a script, with what it includes */
-export function libraryOf(name: string, text: string): Pick<LuaScript, 'library' | 'text' | 'once'> {
+export function libraryOf(
+  name: string,
+  numberOfKeys: number,
+  text: string,
+): Pick<LuaScript, 'library' | 'text' | 'once'> {
   const [, flags = '', body = ''] = /^(?:#!lua(?: flags=(\S+))?\n)?([^]*)$/.exec(text) ?? [];
   const digest = createHash('sha1').update(text).digest('hex').slice(0, DIGEST);
   const library = `sync_${name.replaceAll(/\W/g, '_')}_${digest}`;
@@ -75,17 +83,39 @@ export function libraryOf(name: string, text: string): Pick<LuaScript, 'library'
     library,
     text: `#!lua name=${library}
 local KEYS, ARGV
+local COMMAND = 0
 ${body}
-redis.register_function {
-  function_name = '${library}',
-  callback = function(keys, args)
-    KEYS, ARGV = keys, args
-    return run()
-  end,
-  flags = { ${listed.map((flag) => `'${flag}'`).join(', ')} },
-}
+local function call(keys, args)
+  KEYS, ARGV = keys, args
+  return run()
+end
+local function alone(keys, args)
+  COMMAND = COMMAND + 1
+  return call(keys, args)
+end
+local function joined(keys, args)
+  COMMAND = COMMAND + 1
+  local answers, key, first = {}, 1, 1
+  while first <= #args do
+    local last = first + tonumber(args[first])
+    local done, answer = pcall(call, { unpack(keys, key, key + ${numberOfKeys - 1}) }, { unpack(args, first + 1, last) })
+    if not done then
+      -- What a command answered begins with its code, what Lua says does not.
+      local text = type(answer) == 'table' and answer.err or tostring(answer)
+      answer = { err = string.find(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    -- A list ends where it has nil.
+    if answer == nil then answer = false end
+    answers[#answers + 1] = answer
+    key, first = key + ${numberOfKeys}, last + 1
+  end
+  return answers
+end
+local flags = { ${listed.map((flag) => `'${flag}'`).join(', ')} }
+redis.register_function { function_name = '${library}', callback = alone, flags = flags }
+redis.register_function { function_name = '${library}_joined', callback = joined, flags = flags }
 `,
-    once: `#!lua${listed.length > 0 ? ` flags=${flags}` : ''}\nlocal KEYS, ARGV = KEYS, ARGV\n${body}\nreturn run()\n`,
+    once: `#!lua${listed.length > 0 ? ` flags=${flags}` : ''}\nlocal KEYS, ARGV, COMMAND = KEYS, ARGV, 1\n${body}\nreturn run()\n`,
   };
 }
 

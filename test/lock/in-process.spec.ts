@@ -221,4 +221,20 @@ describe('locks in a process of their user', () => {
     expect(unheard).toHaveLength(1);
     expect(granted.token).toBeGreaterThan(unheard[0] ?? NaN);
   });
+
+  it('are each their own where many are called for in one turn', async () => {
+    const names = Array.from({ length: 40 }, (_, i) => `turn ${i % 20}`);
+    const owner = (i: number) => (i < 20 ? 'a' : 'b');
+    const acquired = await Promise.all(names.map((name, i) => one.locks.acquire(exclusive(name, owner(i)))));
+    expect(acquired.map((answer) => (answer.ok ? 'granted' : answer.reason))).toEqual(
+      names.map((_, i) => (i < 20 ? 'granted' : 'locked')),
+    );
+    const tokens = acquired.slice(0, 20).map((answer) => (answer.ok ? answer.token : 0));
+    const released = await Promise.all(
+      names.map((name, i) => one.locks.release({ name, owner: owner(i), token: tokens[i % 20] ?? 0 })),
+    );
+    expect(released.map((answer) => (answer.ok ? 'released' : answer.reason))).toEqual(
+      names.map((_, i) => (i < 20 ? 'released' : 'not_held')),
+    );
+  });
 });

@@ -6,18 +6,22 @@ local NAME, FLOOR, OFFER_MS, GRANTS, CHANNEL, CALLER, lock
 local UPGRADER = -9007199254740992
 local LAPSED = 4503599627370496
 
+-- What the key of a lock holds; missing for 0 and ''.
+local FIELDS = {
+  'token', 'ticket', 'seq', 'last', 'offset', 'mode', 'armed', 'head', 'waits', 'watch', 'alarm', 'back',
+}
+
 local function exact(number) return string.format('%.0f', number) end
 
 -- Lock time never goes back: a clock that was set back raises the offset instead.
 local function load_lock()
   local time = redis.call('TIME')
-  local fields = redis.call('HMGET', KEYS[1], 'token', 'ticket', 'seq', 'last', 'offset', 'mode', 'armed', 'head',
-    'waits', 'watch', 'alarm', 'back')
+  local fields = redis.call('HMGET', KEYS[1], unpack(FIELDS))
   local micros = time[1] * 1000000 + time[2]
   local millis = math.floor(micros / 1000)
   local function number(i) return tonumber(fields[i] or '0') end
   lock = {
-    micros = micros, millis = millis,
+    micros = micros, millis = millis, fields = fields, due = {},
     token = number(1), ticket = number(2), seq = number(3), offset = number(5),
     mode = fields[6] or '', armed = number(7), head = fields[8] or '',
     waits = number(9), watch = number(10), alarm = number(11), back = number(12),
@@ -92,19 +96,31 @@ end
 -- Redis's clock, when it is certainly over, so that it can be cleared without a look at its lock.
 local function pair_of(owner) return string.len(owner) .. ':' .. owner .. NAME end
 
--- The keys of the bucket are over with the last of its locks, and are given a little more time than they need, so that
--- it is not moved with every call.
 local function index(key, entry, kind, over)
-  local fresh = redis.call('ZADD', key, 0, entry) == 1
-  redis.call('ZADD', KEYS[9], exact(over), kind .. entry)
-  if fresh then redis.call('PEXPIRE', key, exact(over - lock.millis + KEEP_MS), 'NX') end
-  if redis.call('PTTL', KEYS[9]) < over - lock.millis then
-    for i = 7, 9 do redis.call('PEXPIRE', KEYS[i], exact(over - lock.millis + KEEP_MS)) end
+  if redis.call('ZADD', key, 0, entry) == 1 then
+    redis.call('PEXPIRE', key, exact(over - lock.millis + KEEP_MS), 'NX')
   end
+  lock.due[kind .. entry] = over
 end
 
 local function unindex(key, entry, kind)
+  lock.due[kind .. entry] = nil
   if redis.call('ZREM', key, entry) == 1 then redis.call('ZREM', KEYS[9], kind .. entry) end
+end
+
+-- When the entries of this call are over. The keys of the bucket are over with the last of its locks, and are given a
+-- little more time than they need, so that it is not moved with every call.
+local function save_due()
+  local scored, latest = {}, 0
+  for entry, over in pairs(lock.due) do
+    scored[#scored + 1], scored[#scored + 2] = exact(over), entry
+    latest = math.max(latest, over)
+  end
+  if latest == 0 then return end
+  redis.call('ZADD', KEYS[9], unpack(scored))
+  if redis.call('PTTL', KEYS[9]) < latest - lock.millis then
+    for i = 7, 9 do redis.call('PEXPIRE', KEYS[i], exact(latest - lock.millis + KEEP_MS)) end
+  end
 end
 
 local function index_owner(owner, hold, place)

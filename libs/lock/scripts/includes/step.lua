@@ -192,8 +192,22 @@ local function clear_index()
   end
 end
 
+-- Writes what changed.
+local function save_fields()
+  lock.last = lock.now
+  local changed = {}
+  for i, field in ipairs(FIELDS) do
+    local before, value = lock.fields[i], lock[field]
+    if type(value) == 'number' then
+      if value ~= tonumber(before or '0') then changed[#changed + 1], changed[#changed + 2] = field, exact(value) end
+    elseif value ~= (before or '') then
+      changed[#changed + 1], changed[#changed + 2] = field, value
+    end
+  end
+  if #changed > 0 then redis.call('HSET', KEYS[1], unpack(changed)) end
+end
+
 local function save_lock()
-  clear_index()
   local used = lock.holds > 0 or lock.queue > 0
   if not used then lock.mode, lock.back = '', 0 end
   local latest = lock.holds > 0 and redis.call('ZREVRANGE', KEYS[3], 0, 0, 'WITHSCORES')[2]
@@ -204,11 +218,11 @@ local function save_lock()
   else
     unindex(KEYS[7], NAME, 'n')
   end
-  redis.call('HSET', KEYS[1], 'token', exact(lock.token), 'ticket', exact(lock.ticket), 'seq', exact(lock.seq),
-    'last', exact(lock.now), 'offset', exact(lock.offset), 'mode', lock.mode, 'armed', exact(lock.armed),
-    'head', lock.head, 'waits', exact(lock.waits), 'watch', exact(lock.watch), 'alarm', exact(lock.alarm),
-    'back', exact(lock.back))
-  for i = 1, used and 5 or 1 do redis.call('PEXPIRE', KEYS[i], exact(keep)) end
+  save_due()
+  clear_index()
+  save_fields()
+  local ttl = exact(keep)
+  for i = 1, used and 5 or 1 do redis.call('PEXPIRE', KEYS[i], ttl) end
 end
 
 -- Expiry and hand-off. Answers whether it stopped short.

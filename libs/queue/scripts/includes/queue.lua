@@ -11,8 +11,6 @@ local now, nowMicros
 local arrived
 -- {redelivered, dead by max_deliveries, expired, dead letters dropped}: told to the caller for events and the log.
 local effects
--- More messages are due than one script promotes: what becomes ready meanwhile joins them at their end.
-local isBehind
 
 -- How every script begins.
 local function begin()
@@ -29,7 +27,7 @@ local function begin()
   local time = redis.call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
   nowMicros = time[1] * 1000000 + time[2]
-  arrived, effects, isBehind = 0, {0, 0, 0, 0}, false
+  arrived, effects = 0, {0, 0, 0, 0}
 end
 
 -- Whole numbers as text: Lua's own conversion turns what has more than 14 digits into 1.79e+15.

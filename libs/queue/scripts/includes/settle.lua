@@ -72,8 +72,15 @@ local function redeliver(id, maxDead)
   effects[1] = effects[1] + 1
 end
 
+-- More messages are due than one script promotes: what becomes ready meanwhile joins them at their end.
+local isBehind
+-- Where the last call settled, and in which command: calls that are joined settle a queue once.
+local settledQueue, settledIn
+
 -- Drops what expired, gives back what was not acknowledged in time, promotes what is due.
 local function settle(maxDead, lapses)
+  if settledQueue == own and settledIn == COMMAND then return end
+  isBehind = false
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', expiryKey, '-inf', now, 'LIMIT', 0, 100)) do
     if redis.call('ZREM', prioritizedKey, id) + redis.call('ZREM', delayedKey, id) == 0 then
       redis.call('LREM', waitKey, 1, id)
@@ -91,6 +98,7 @@ local function settle(maxDead, lapses)
       markerKey}, {base, id})
     becomesReady(id)
   end
+  settledQueue, settledIn = own, COMMAND
 end
 
 -- The bucket's list of queues with deliveries out, by when the first of them runs out.
