@@ -76,12 +76,8 @@ export function libraryOf(
   text: string,
 ): Pick<LuaScript, 'library' | 'text' | 'once'> {
   const [, flags = '', body = ''] = /^(?:#!lua(?: flags=(\S+))?\n)?([^]*)$/.exec(text) ?? [];
-  const digest = createHash('sha1').update(text).digest('hex').slice(0, DIGEST);
-  const library = `sync_${name.replaceAll(/\W/g, '_')}_${digest}`;
   const listed = flags.split(',').filter(Boolean);
-  return {
-    library,
-    text: `#!lua name=${library}
+  const textOf = (library: string) => `#!lua name=${library}
 local KEYS, ARGV
 local COMMAND = 0
 ${body}
@@ -114,7 +110,13 @@ end
 local flags = { ${listed.map((flag) => `'${flag}'`).join(', ')} }
 redis.register_function { function_name = '${library}', callback = alone, flags = flags }
 redis.register_function { function_name = '${library}_joined', callback = joined, flags = flags }
-`,
+`;
+  // Of all that Redis is given, so that a change of what stands around the script makes another library as well.
+  const digest = createHash('sha1').update(textOf('')).digest('hex').slice(0, DIGEST);
+  const library = `sync_${name.replaceAll(/\W/g, '_')}_${digest}`;
+  return {
+    library,
+    text: textOf(library),
     once: `#!lua${listed.length > 0 ? ` flags=${flags}` : ''}\nlocal KEYS, ARGV, COMMAND = KEYS, ARGV, 1\n${body}\nreturn run()\n`,
   };
 }

@@ -208,6 +208,9 @@ describe('locks in a process of their user', () => {
     const unheard: number[] = [];
     vi.spyOn(LockStore.prototype, 'confirm').mockImplementationOnce(async function (this: LockStore, ...args) {
       unheard.push((await confirm.apply(this, args))?.token ?? NaN);
+      await eventually(async () => (await one.locks.inspect('p10')).holdersCount === 0, {
+        what: 'the end of the lease',
+      });
       throw new RedisUnavailable('Redis did not answer in time', true);
     });
     onTestFinished(() => {

@@ -192,6 +192,7 @@ describe('long polls on three nodes', () => {
     );
     expect(answer['item']).toBe('run');
     // What was missed runs once, not as often as it was missed.
+    await cluster.node(1).ready();
     const { body } = await cluster.node(1).get(`/queue?queue=${encodeURIComponent(queue)}`);
     expect(Number(body['ready'])).toBeLessThanOrEqual(1);
   });
