@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { arch, availableParallelism, cpus, platform } from 'node:os';
+import { parseArgs } from 'node:util';
 import { format, resolveConfig } from 'prettier';
 import { startRedis } from '../cluster/index.js';
 import { runSubject, type Result } from './bench.js';
@@ -15,20 +16,27 @@ import { routes } from './subjects/routes.js';
 import { services } from './subjects/services.js';
 
 const PUBLISHED = 'docs/results';
-const quick = process.argv.includes('--quick');
+const USAGE = `npm run bench -- [options]
+Without options: every subject, at length, some 20 minutes; writes tables, plots and figures to ${PUBLISHED}.
+  --quick          how things stand, in two minutes; writes nothing unless told
+  --only NAME      only subjects with this in their name; writes nothing unless told
+  --things N       the most things held in the subjects of growth (100000, quick: 1000)
+  --out DIR        writes there`;
+const { quick, only, things, out, help } = readOptions();
+if (help) {
+  console.log(USAGE);
+  process.exit();
+}
 const powersOfTen = (from: number, to: number) => {
   const all: number[] = [];
   for (let one = from; one <= to; one *= 10) all.push(one);
   return all;
 };
-const option = (name: string) =>
-  process.argv.find((argument) => argument.startsWith(`--${name}=`))?.slice(name.length + 3);
-const only = option('only') ?? '';
 const rounds = quick ? 1 : 5;
 const forMs = quick ? 200 : 800;
 const connections = quick ? [32] : [1, 32, 256];
 // A million locks alone take minutes to make.
-const mostThings = Number(option('things') ?? (quick ? 1000 : 100_000));
+const mostThings = Number(things ?? (quick ? 1000 : 100_000));
 const numbers = quick ? [100, mostThings] : powersOfTen(100, mostThings);
 const bytes = quick ? [10, 100_000] : powersOfTen(10, 100_000);
 const mostWaiters = quick ? 100 : 1000;
@@ -36,6 +44,7 @@ const callsAmongThings = quick ? 300 : 2000;
 
 const redis = await startRedis();
 const results: Result[] = [];
+let ended: string | undefined;
 try {
   const subjects = [
     ...connections.map((count) => routes(redis, count, forMs)),
@@ -50,7 +59,9 @@ try {
   ];
   for (const subject of subjects.filter(({ name }) => name.includes(only))) {
     const began = performance.now();
+    ended = subject.name;
     const result = await runSubject(subject, rounds, console.log);
+    ended = undefined;
     results.push(result);
     console.log(`\n${subject.name} (${((performance.now() - began) / 1000).toFixed(0)} s)`);
     for (const { measure, unit, contender, value, ratio } of result.rows) {
@@ -59,6 +70,10 @@ try {
     }
     await redis.command('FLUSHALL');
   }
+} catch (error) {
+  // What was measured until then is not thrown away.
+  ended ??= 'what is before the next subject';
+  console.error(error);
 } finally {
   await redis.stop();
 }
@@ -69,9 +84,10 @@ const conditions: Conditions = {
   machine: `${availableParallelism()} CPUs (${cpus()[0]?.model ?? 'unknown'}), ${platform()} ${arch()}`,
   rounds,
   forMs,
+  ended,
 };
 // A quick run says how things stand; what is published comes from a whole one.
-const directory = option('out') ?? (quick || only !== '' ? undefined : PUBLISHED);
+const directory = out ?? (quick || only !== '' ? undefined : PUBLISHED);
 if (directory !== undefined) {
   mkdirSync(directory, { recursive: true });
   const file = `${directory}/benchmarks.md`;
@@ -90,4 +106,24 @@ for (const { subject, rows, targets } of results) {
     console.log(`${target.verdict === 'met' ? 'met' : target.verdict.toUpperCase()} | ${what} | ${reached}, ${bound}`);
   }
 }
-process.exit();
+process.exit(ended === undefined ? 0 : 1);
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        quick: { type: 'boolean', default: false },
+        only: { type: 'string', default: '' },
+        things: { type: 'string' },
+        out: { type: 'string' },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    if (values.things !== undefined && !/^10{2,6}$/.test(values.things))
+      throw new Error('--things is a power of ten from 100 to 1000000');
+    return values;
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    process.exit(2);
+  }
+}

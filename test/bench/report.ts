@@ -9,12 +9,19 @@ export interface Conditions {
   readonly machine: string;
   readonly rounds: number;
   readonly forMs: number;
+  /** The subject in which the run ended, where it did before its time. */
+  readonly ended?: string | undefined;
 }
 
 /** docs/results/benchmarks.md. */
-export function reportOf(results: readonly Result[], { date, node, machine, rounds, forMs }: Conditions): string {
+export function reportOf(results: readonly Result[], conditions: Conditions): string {
+  const { date, node, machine, rounds, forMs, ended } = conditions;
+  const early =
+    ended === undefined
+      ? ''
+      : `\n**The run ended in "${ended}"**: neither that nor what comes after it was measured.\n`;
   return `# Benchmarks
-
+${early}
 Measured ${date} on ${machine}, Node ${node}, Redis with \`appendfsync always\`, everything on one machine. Every answer
 is checked; one that is wrong ends the run. Contenders run in turn, ${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${forMs} ms for each throughput, each
 round beginning with another one; a first round is not counted. Figures are medians, with the least and the most of the rounds; a

@@ -8,7 +8,7 @@ import { perSecond, type StartRun } from './measures.js';
 import { startServices } from './services.js';
 
 const LEASE_MS = 86_400_000;
-const PUSHED_AT_ONCE = 1000;
+const PUSHED_AT_ONCE = 250;
 const BYTES_AT_ONCE = 1_000_000;
 /** Of what is measured: before it, what runs often is compiled. */
 const WARM_TIMES = 5;
