@@ -61,10 +61,8 @@ describe('the scripts of a lock with many holders or waiters', () => {
     const tokens = granted.flat().map((owner) => Number(holds.get(owner)?.words[1]));
     expect(tokens).toEqual([...tokens].sort((a, b) => a - b));
     expect(new Set(tokens).size).toBe(count);
-    expect([...places].filter(([, { words }]) => words[3] === 'q').map(([owner]) => owner)).toEqual([
-      'writer',
-      'late reader',
-    ]);
+    const queued = [...places].filter(([, { words }]) => words[3] === 'q').map(([owner]) => owner);
+    expect(new Set(queued)).toEqual(new Set(['writer', 'late reader']));
   });
 
   it('drops the places of the dead 128 at a time, and then serves the living', async () => {

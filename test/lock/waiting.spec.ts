@@ -227,9 +227,9 @@ describe('waiting for a lock', () => {
         });
       }
       await acquire(own.node(1), 'released', 'a');
-      await acquire(own.node(1), 'expired', 'a', { leaseMs: 500 });
-      await acquire(own.node(2), 'expired', 'b', { leaseMs: 500, waitMs: 200 });
-      await acquire(own.node(1), 'expired shared', 'a', { leaseMs: 500, mode: 'shared' });
+      await acquire(own.node(1), 'expired', 'a', { leaseMs: 2000 });
+      await acquire(own.node(2), 'expired', 'b', { leaseMs: 2000, waitMs: 200 });
+      await acquire(own.node(1), 'expired shared', 'a', { leaseMs: 2000, mode: 'shared' });
       expect(await own.node(1).get('/locks')).toMatchObject({ body: { locks: [{}, {}, {}] } });
       await release(own.node(1), 'released', 'a');
       await eventually(async () => ((await own.node(2).get('/locks')).body['locks'] as unknown[]).length === 0, {
