@@ -196,7 +196,7 @@ async function exchange(port: number, parts: readonly (string | Buffer)[], cut =
   await once(socket, 'connect');
   for (const part of parts) {
     socket.write(part);
-    // Each in a packet of its own.
+    // Each in a packet of its own, most likely: time is what parts them, and what is compared holds however they come.
     if (parts.length > 1) await new Promise((resolve) => setTimeout(resolve, 20));
   }
   if (cut) socket.resetAndDestroy();

@@ -6,7 +6,7 @@ import { isSame, type RedisServer } from './redis.server.js';
 
 export type RedisArgument = string | number | Buffer;
 
-/** Most calls that go as one, so that Redis is held no longer than by one script that does much (below a millisecond). */
+/** Most calls that go as one, so that who comes after them does not wait for long. */
 const MOST_JOINED = 8;
 /** Arguments of a call above which it goes alone, in bytes or UTF-16 units. */
 const MOST_BYTES = 4096;
