@@ -18,7 +18,8 @@ export function parseQuery(text: string | null | undefined): Record<string, stri
 
 function decode(text: string): string {
   try {
-    return decodeURIComponent(text.replaceAll('+', ' '));
+    const spaced = text.includes('+') ? text.replaceAll('+', ' ') : text;
+    return spaced.includes('%') ? decodeURIComponent(spaced) : spaced;
   } catch (cause) {
     throw new Problem(400, 'The query is not percent-encoded UTF-8', { cause });
   }

@@ -3,6 +3,7 @@ import { getMetadataStorage, validateSync } from 'class-validator';
 import { fromQuery } from './fields.js';
 import { nestedFieldsOf } from './nested.fields.js';
 import { invalidFields, type FieldError } from './problem.js';
+import { fits } from './request.fits.js';
 
 type RequestClass = new () => object;
 
@@ -64,7 +65,7 @@ function build(
       request[name] = given.map((item, index) => build(type(), item, `${path}${name}[${index}].`, isQuery, errors));
     }
   }
-  if (fields.size > 0) {
+  if (fields.size > 0 && !fits(request)) {
     for (const { property, constraints } of validateSync(request, { stopAtFirstError: true })) {
       errors.push({ field: path + property, message: Object.values(constraints ?? {})[0] ?? 'is not valid' });
     }

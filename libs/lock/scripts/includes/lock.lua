@@ -97,9 +97,7 @@ end
 local function pair_of(owner) return string.len(owner) .. ':' .. owner .. NAME end
 
 local function index(key, entry, kind, over)
-  if redis.call('ZADD', key, 0, entry) == 1 then
-    redis.call('PEXPIRE', key, exact(over - lock.millis + KEEP_MS), 'NX')
-  end
+  redis.call('ZADD', key, 0, entry)
   lock.due[kind .. entry] = over
 end
 
@@ -118,8 +116,10 @@ local function save_due()
   end
   if latest == 0 then return end
   redis.call('ZADD', KEYS[9], unpack(scored))
-  if redis.call('PTTL', KEYS[9]) < latest - lock.millis then
-    for i = 7, 9 do redis.call('PEXPIRE', KEYS[i], exact(latest - lock.millis + KEEP_MS)) end
+  local life = latest - lock.millis
+  -- Each by itself: entries that are over go one by one, so one key may be new beside another that is old.
+  for i = 7, 9 do
+    if redis.call('PTTL', KEYS[i]) < life then redis.call('PEXPIRE', KEYS[i], exact(life + KEEP_MS)) end
   end
 end
 
