@@ -1,4 +1,5 @@
 import { getMetadataStorage, ValidationTypes, type ValidationArguments } from 'class-validator';
+import { metadataOf } from './request.schema.js';
 
 type RequestClass = new () => object;
 type Condition = (request: object, value: unknown) => boolean;
@@ -20,7 +21,7 @@ export function fits(request: object): boolean {
 }
 
 function testsOf(requestClass: RequestClass): Test[] {
-  const metadata = getMetadataStorage().getTargetValidationMetadatas(requestClass, '', false, false);
+  const metadata = metadataOf(requestClass);
   const conditions = new Map<string, Condition[]>();
   for (const { type, propertyName, constraints } of metadata) {
     if (type !== ValidationTypes.CONDITIONAL_VALIDATION) continue;

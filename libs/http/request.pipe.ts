@@ -1,9 +1,10 @@
 import { Injectable, type ArgumentMetadata, type PipeTransform } from '@nestjs/common';
-import { getMetadataStorage, validateSync } from 'class-validator';
+import { validateSync } from 'class-validator';
 import { fromQuery } from './fields.js';
 import { nestedFieldsOf } from './nested.fields.js';
 import { invalidFields, type FieldError } from './problem.js';
 import { fits } from './request.fits.js';
+import { metadataOf } from './request.schema.js';
 
 type RequestClass = new () => object;
 
@@ -27,8 +28,7 @@ const knownFields = new Map<RequestClass, ReadonlySet<string>>();
 function fieldsOf(requestClass: RequestClass): ReadonlySet<string> {
   let fields = knownFields.get(requestClass);
   if (!fields) {
-    const validated = getMetadataStorage().getTargetValidationMetadatas(requestClass, '', false, false);
-    fields = new Set(validated.map(({ propertyName }) => propertyName));
+    fields = new Set(metadataOf(requestClass).map(({ propertyName }) => propertyName));
     knownFields.set(requestClass, fields);
   }
   return fields;

@@ -64,6 +64,7 @@ export function requestSchema(
   };
 }
 
-function metadataOf(requestClass: RequestClass) {
+/** What was declared for the fields of a request's class, inherited ones included. Searches all classes: not for each request. */
+export function metadataOf(requestClass: RequestClass) {
   return getMetadataStorage().getTargetValidationMetadatas(requestClass, '', false, false);
 }
