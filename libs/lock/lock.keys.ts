@@ -2,10 +2,7 @@ import { hash } from 'node:crypto';
 
 const BUCKETS = 64;
 
-/** The keys of one lock, in the order in which scripts take them, all in the slot of its bucket. */
-export type LockKeyList = string[];
-
-/** The only place that builds Redis keys of locks. */
+/** The keys that scripts of locks are given. From that of a lock they derive its others, all in the slot of its bucket. */
 export class LockKeys {
   /** Names of all buckets, for listings. */
   static readonly buckets: readonly number[] = Array.from({ length: BUCKETS }, (_, bucket) => bucket);
@@ -17,11 +14,8 @@ export class LockKeys {
     return `${this.prefix}:{lock}:replicated`;
   }
 
-  /** @returns lock, holds, deadlines, queue, places, watchers, then the indices of its bucket */
-  of(name: string): LockKeyList {
-    const bucket = bucketOf(name);
-    const own = ['lk', 'h', 'd', 'q', 'w', 'wt'].map((kind) => `${this.prefix}:${kind}:{lock${bucket}}:${name}`);
-    return [...own, ...this.ofBucket(bucket)];
+  of(name: string): string {
+    return `${this.prefix}:lk:{lock${bucketOf(name)}}:${name}`;
   }
 
   /** What the keys of places begin with in a bucket; the lock's name follows. */
@@ -29,9 +23,9 @@ export class LockKeys {
     return `${this.prefix}:w:{lock${bucket}}:`;
   }
 
-  /** @returns names, owners, and when their entries are over */
-  ofBucket(bucket: number): LockKeyList {
-    return ['n', 'o', 'due'].map((kind) => `${this.prefix}:${kind}:{lock${bucket}}`);
+  /** @returns names, owners, when their entries are over, and what is in none of them yet */
+  ofBucket(bucket: number): string[] {
+    return ['n', 'o', 'due', 'f'].map((kind) => `${this.prefix}:${kind}:{lock${bucket}}`);
   }
 }
 

@@ -46,10 +46,7 @@ export class LockListing {
     // Names spread evenly over the buckets; a little more than its part from each fills most pages.
     const share = Math.ceil((limit / LockKeys.buckets.length) * 1.3) + 4;
     const parts = await Promise.all(
-      LockKeys.buckets.map((bucket) => {
-        const [names = '', owners = '', due = ''] = this.keys.ofBucket(bucket);
-        return this.send(listScript, [kind === 'n' ? names : owners, due], [kind, ...range, share]);
-      }),
+      LockKeys.buckets.map((bucket) => this.send(listScript, this.keys.ofBucket(bucket), [kind, ...range, share])),
     );
     const nameOf = (entry: string): Entry => {
       const bytes = Buffer.from(entry).subarray(scope.length);

@@ -4,7 +4,7 @@ import { loadScript, type LuaScript } from '#lib/redis';
 const folder = new URL('./scripts/', import.meta.url);
 
 /** What every script answers first: Redis's time in ms, ms until the caller's timer (-1: none), whether to step again, how many holds have expired. */
-type StepAnswer = [time: string, wake: number, more: 0 | 1, expired: number, ...rest: unknown[]];
+type StepAnswer = [time: number, wake: number, more: 0 | 1, expired: number, ...rest: unknown[]];
 
 export interface LockScript<Rest extends unknown[]> {
   readonly script: LuaScript<StepAnswer>;
@@ -21,45 +21,45 @@ const load = <Rest extends unknown[]>(file: string, joins = false): LockScript<R
 
 export type InspectAnswer = [
   mode: 'x' | 's' | '',
-  token: string,
+  token: number,
   holdersCount: number,
   waitersCount: number,
   holders: string[],
   waiters: string[],
-  seq: string,
+  seq: number,
 ];
 
-type GrantAnswer<How> = ['granted', token: string, how: How];
+type GrantAnswer<How> = ['granted', token: number, how: How];
 
 /** The scripts, each with what its answer has after the step's part. */
 export const scripts = {
   acquire: load<
     | GrantAnswer<'new' | 'renewed' | 'upgraded' | 'downgraded' | 'held'>
-    | ['waiting', ticket: string, upgrade: '0' | '1']
-    | ['offered', token: string]
+    | ['waiting', ticket: number, upgrade: 0 | 1]
+    | ['offered', token: number]
     | ['locked']
     | ['deadlock', other: string]
     | ['full']
-  >('acquire-9', true),
-  confirm: load<GrantAnswer<'new' | 'upgraded' | 'joined'> | ['gone']>('confirm-9'),
-  leave: load<GrantAnswer<'new' | 'upgraded' | 'joined'> | ['left']>('leave-9'),
-  undelivered: load<[0 | 1]>('undelivered-9'),
-  release: load<['ok', heldMs: string, mode: 'x' | 's'] | ['not_owner' | 'not_held' | 'stale_token']>(
-    'release-9',
+  >('acquire-1', true),
+  confirm: load<GrantAnswer<'new' | 'upgraded' | 'joined'> | ['gone']>('confirm-1'),
+  leave: load<GrantAnswer<'new' | 'upgraded' | 'joined'> | ['left']>('leave-1'),
+  undelivered: load<[0 | 1]>('undelivered-1'),
+  release: load<['ok', heldMs: number, mode: 'x' | 's'] | ['not_owner' | 'not_held' | 'stale_token']>(
+    'release-1',
     true,
   ),
-  renew: load<[leaseMs: number]>('renew-9', true),
-  extend: load<[0 | 1]>('extend-9'),
-  check: load<[states: string[]]>('check-9'),
-  inspect: load<InspectAnswer>('inspect-9'),
-  watch: load<InspectAnswer>('watch-9'),
-  force: load<[ended: number, bound: string, left: 0 | 1]>('force-9'),
-  graph: load<[holdersCount: number, waitersCount: number, holders: string[], waiters: string[]]>('graph-9'),
-  refuse: load<[0 | 1]>('refuse-9'),
+  renew: load<[leaseMs: number]>('renew-1', true),
+  extend: load<[0 | 1]>('extend-1'),
+  check: load<[states: ('q' | '-' | number)[]]>('check-1'),
+  inspect: load<InspectAnswer>('inspect-1'),
+  watch: load<InspectAnswer>('watch-1'),
+  force: load<[ended: number, bound: number, left: 0 | 1]>('force-1'),
+  graph: load<[holdersCount: number, waitersCount: number, holders: string[], waiters: string[]]>('graph-1'),
+  refuse: load<[0 | 1]>('refuse-1'),
 };
 
 /** A part of an index of one bucket. */
-export const listScript = loadScript<[atEnd: 0 | 1, last: string, ...entries: string[]]>(folder, 'list-2');
+export const listScript = loadScript<[atEnd: 0 | 1, last: string, ...entries: string[]]>(folder, 'list-4');
 
 /** Which locks of one bucket some owners wait for: owner, lock, .. */
 export const waitsScript = loadScript<string[]>(folder, 'waits-1');

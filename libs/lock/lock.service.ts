@@ -280,7 +280,7 @@ export class LockService implements OnModuleInit, OnApplicationShutdown {
   async forceRelease(name: string): Promise<number> {
     this.#requireOpen();
     let released = 0;
-    let bound = '';
+    let bound: number | undefined;
     for (let left = true; left;) {
       const batch = await this.#store.force(name, bound);
       ({ bound, left } = batch);

@@ -82,6 +82,8 @@ const modeOf = (code: string | undefined): LockMode => (code === 'x' ? 'exclusiv
 
 /** The scripts of a lock as calls. Knows keys, arguments and answers; decides nothing. */
 export class LockStore {
+  #said: { readonly snapshot: string; readonly grants: boolean; readonly text: string } | undefined;
+
   constructor(
     private readonly send: Send,
     private readonly keys: LockKeys,
@@ -92,28 +94,21 @@ export class LockStore {
   ) {}
 
   async acquire(call: AcquireCall): Promise<AcquireResult> {
-    const { caller, bounds } = this;
-    const answer = await this.#run(scripts.acquire, call.name, [
-      call.owner,
-      codeOf(call.mode),
-      call.leaseMs,
-      Math.ceil(call.waitMs),
-      call.limit ?? 0,
-      call.call,
-      caller.epoch(),
-      caller.nodeId,
-      bounds.LOCK_MAX_WAITERS,
-      call.again?.ticket ?? 0,
-      call.again?.upgrade === true ? 1 : 0,
-      call.partly === true ? 1 : 0,
-    ]);
+    const { name, owner, mode, leaseMs, waitMs, limit = 0, again, partly = false } = call;
+    const epoch = this.caller.epoch();
+    const args: RedisArgument[] = [owner, codeOf(mode), leaseMs, call.call];
+    // Most calls have none of these.
+    if (waitMs > 0 || limit > 0 || again || partly) {
+      args.push(Math.ceil(waitMs), limit, epoch, again?.ticket ?? 0, again?.upgrade === true ? 1 : 0, partly ? 1 : 0);
+    }
+    const answer = await this.#run(scripts.acquire, name, args);
     switch (answer[0]) {
       case 'granted':
-        return { kind: answer[0], token: Number(answer[1]), how: answer[2] };
+        return { kind: answer[0], token: answer[1], how: answer[2] };
       case 'waiting':
-        return { kind: answer[0], ticket: Number(answer[1]), upgrade: answer[2] === '1' };
+        return { kind: answer[0], ticket: answer[1], upgrade: answer[2] === 1 };
       case 'offered':
-        return { kind: answer[0], token: Number(answer[1]) };
+        return { kind: answer[0], token: answer[1] };
       case 'deadlock':
         return { kind: answer[0], other: answer[1] };
       default:
@@ -155,9 +150,10 @@ export class LockStore {
     mode: LockMode | undefined,
     token: number | undefined,
   ): Promise<{ code: 'ok'; heldMs: number; mode: LockMode } | { code: 'not_owner' | 'not_held' | 'stale_token' }> {
-    const answer = await this.#run(scripts.release, name, [owner, mode === undefined ? '' : codeOf(mode), token ?? '']);
+    const believed = mode === undefined && token === undefined ? [] : [mode ? codeOf(mode) : '', token ?? ''];
+    const answer = await this.#run(scripts.release, name, [owner, ...believed]);
     if (answer[0] !== 'ok') return { code: answer[0] };
-    return { code: 'ok', heldMs: Number(answer[1]), mode: modeOf(answer[2]) };
+    return { code: 'ok', heldMs: answer[1], mode: modeOf(answer[2]) };
   }
 
   /** @returns the lease from now on, ms; undefined where the owner does not hold it */
@@ -174,7 +170,7 @@ export class LockStore {
   /** A step. @returns of each owner's place here: whether it is queued, the token of its offer, or that it is gone */
   async check(name: string, owners: readonly string[]): Promise<('queued' | 'gone' | number)[]> {
     const [states] = await this.#run(scripts.check, name, [...owners]);
-    return states.map((state) => (state === 'q' ? 'queued' : state === '-' ? 'gone' : Number(state)));
+    return states.map((state) => (state === 'q' ? 'queued' : state === '-' ? 'gone' : state));
   }
 
   /** @param most holders and waiters that are listed, each */
@@ -186,15 +182,15 @@ export class LockStore {
   /** Hears the events of the lock for so many ms, 0 for no longer. @returns how it stands */
   async watch(name: string, ms: number): Promise<{ view: LockView; seq: number }> {
     const answer = await this.#run(scripts.watch, name, [ms, MOST_LISTED]);
-    return { view: viewOf(name, answer), seq: Number(answer[6]) };
+    return { view: viewOf(name, answer), seq: answer[6] };
   }
 
   /**
    * Ends holds whoever has them, some at a time.
-   * @param bound of the first answer, for those that follow
+   * @param bound of the first answer, for those that follow; undefined for the first
    */
-  async force(name: string, bound: string): Promise<{ ended: number; bound: string; left: boolean }> {
-    const [ended, token, left] = await this.#run(scripts.force, name, [FORCED_AT_ONCE, bound]);
+  async force(name: string, bound: number | undefined): Promise<{ ended: number; bound: number; left: boolean }> {
+    const [ended, token, left] = await this.#run(scripts.force, name, [FORCED_AT_ONCE, bound ?? '']);
     return { ended, bound: token, left: left === 1 };
   }
 
@@ -227,31 +223,34 @@ export class LockStore {
     name: string,
     args: RedisArgument[],
   ): Promise<Rest> {
-    const { caller, bounds } = this;
-    const head = [
-      name,
-      caller.floor(),
-      caller.snapshot(),
-      caller.grants() ? bounds.LOCK_OFFER_MS : -bounds.LOCK_OFFER_MS,
-      this.channel,
-      caller.instance,
-    ];
-    const answer = await this.send(script, this.keys.of(name), [...head, ...args], joins);
+    const answer = await this.send(script, [this.keys.of(name)], [this.#context(), this.caller.floor(), ...args], joins);
     const [time, wake, more, expired, ...rest] = answer;
-    this.onStepped({ name, time: Number(time), wakeMs: wake < 0 ? undefined : wake, more: more === 1, expired });
+    this.onStepped({ name, time, wakeMs: wake < 0 ? undefined : wake, more: more === 1, expired });
     return rest as Rest;
+  }
+
+  /** What this process says of itself with each call, and changes seldom (`context_of` in the scripts). */
+  #context(): string {
+    const { caller, bounds } = this;
+    const [snapshot, grants] = [caller.snapshot(), caller.grants()];
+    if (this.#said?.snapshot !== snapshot || this.#said.grants !== grants) {
+      const offerMs = grants ? bounds.LOCK_OFFER_MS : -bounds.LOCK_OFFER_MS;
+      const words = [snapshot, offerMs, this.channel, caller.instance, caller.nodeId, bounds.LOCK_MAX_WAITERS];
+      this.#said = { snapshot, grants, text: JSON.stringify(words) };
+    }
+    return this.#said.text;
   }
 }
 
-function granted([code, token, how]: [string, string?, Confirmed['how']?]): Confirmed | undefined {
-  return code === 'granted' && how !== undefined ? { kind: code, token: Number(token), how } : undefined;
+function granted([code, token, how]: [string, number?, Confirmed['how']?]): Confirmed | undefined {
+  return code === 'granted' && token !== undefined && how !== undefined ? { kind: code, token, how } : undefined;
 }
 
 function viewOf(name: string, [mode, token, holdersCount, waitersCount, holders, waiters]: InspectAnswer): LockView {
   const view: LockView = {
     name,
     mode: mode === '' ? null : modeOf(mode),
-    token: token === '0' ? null : Number(token),
+    token: token === 0 ? null : token,
     holders: [],
     waiters: [],
     holdersCount,

@@ -6,7 +6,7 @@ local function confirm(owner, hold, place, lease, call, part, whole)
   if place and place.state ~= 'q' then
     remove_instance(place, CALLER)
     if #place.instances == 0 then
-      redis.call('HDEL', KEYS[5], owner)
+      forget_place(owner)
       place = nil
     else
       place.state = 'c'

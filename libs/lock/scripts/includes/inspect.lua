@@ -9,26 +9,27 @@ local function inspect(most)
     waiters[#waiters + 1] = instance and instance.node or ''
     waiters[#waiters + 1] = exact(lock.now - place.since)
   end
-  local live = redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. exact(lock.now), '+inf', 'LIMIT', 0, math.max(most, 100))
+  local live = live_owners(math.max(most, 100))
   local count = live_holders()
   -- An offer of an upgrade has lapsed: the shared hold before it stands, also until the next step gives it back.
   if count == 0 and lock.back > lock.now then
-    live = redis.call('ZREVRANGE', KEYS[3], 0, 0)
-    count = #live
+    live = last_owners(1)
+    count = #live / 2
   end
-  for i, owner in ipairs(live) do
+  for i = 1, #live, 2 do
+    local owner = live[i]
     local hold = hold_of(owner)
     local held = hold.confirmed and hold or hold.was
     if not hold.confirmed and hold.deadline > lock.now then offered[#offered + 1] = owner end
     if not is_own(hold) then
       hidden = hidden + 1
     else
-      token = math.max(token, tonumber(held.token))
+      token = math.max(token, held.token)
       mode = hold.confirmed and hold.mode or 's'
-      if i <= most then
+      if i < 2 * most then
         holders[#holders + 1] = owner
         holders[#holders + 1] = mode
-        holders[#holders + 1] = held.token
+        holders[#holders + 1] = exact(held.token)
         holders[#holders + 1] = exact(held.deadline - lock.now)
       end
     end
@@ -42,13 +43,14 @@ local function inspect(most)
     end
   end
   if waiting < most then
-    for _, owner in ipairs(redis.call('ZRANGE', KEYS[4], 0, most - waiting - 1)) do
-      local place = place_of(owner)
-      if not is_dead(place) then add_waiter(owner, place) end
+    local queue = queue_of(most - waiting)
+    for i = 1, #queue, 2 do
+      local place = place_of(queue[i])
+      if not is_dead(place) then add_waiter(queue[i], place) end
     end
   end
-  waiting = waiting + redis.call('ZCARD', KEYS[4])
+  waiting = waiting + lock.queue
   count = count - hidden
   if count > 0 and mode == '' then mode = lock.mode end
-  return { exact(lock.millis), -1, 0, 0, mode, exact(token), count, waiting, holders, waiters, exact(lock.seq) }
+  return { lock.millis, -1, 0, 0, mode, token, count, waiting, holders, waiters, lock.seq }
 end

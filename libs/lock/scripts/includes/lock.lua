@@ -1,44 +1,104 @@
--- One lock: what its keys hold, and the ways to read and write them. Integers are written by exact(), since Lua's own
--- way turns a token into 1.79e+15. Nothing here is written before everything a script needs was read and decoded.
---- @include "keep"
--- Of each call. Without permission nothing is handed on; what is unconfirmed can be kept all the same.
-local NAME, FLOOR, OFFER_MS, GRANTS, CHANNEL, CALLER, lock
+-- One lock: what its keys hold, and the ways to read and write them. Nothing here is written before everything a script
+-- needs was read and decoded.
+-- A lock has one of two forms, of which only this file knows. As long as it has one confirmed hold and nobody waits, the
+-- hold is in the lock's own key (`sole`), as most locks are given back before anything else happens to them. With
+-- anything more it is `spread` over keys for its holds, deadlines, queue and places, until it is free again.
+--- @include "index"
+-- Of each call.
+local NAME, FLOOR, OFFER_MS, GRANTS, CHANNEL, CALLER, BUCKET
+-- Of each call, and the same table for all of them, which is quicker than a new one.
+local lock = {}
 local UPGRADER = -9007199254740992
 local LAPSED = 4503599627370496
 
--- What the key of a lock holds; missing for 0 and ''.
-local FIELDS = {
-  'token', 'ticket', 'seq', 'last', 'offset', 'mode', 'armed', 'head', 'waits', 'watch', 'alarm', 'back',
-}
-
+-- The text of an integer: Lua's own way turns a token into 1.79e+15. Redis needs it only where it is part of a text.
 local function exact(number) return string.format('%.0f', number) end
 
--- Lock time never goes back: a clock that was set back raises the offset instead.
-local function load_lock()
-  local time = redis.call('TIME')
-  local fields = redis.call('HMGET', KEYS[1], unpack(FIELDS))
-  local micros = time[1] * 1000000 + time[2]
-  local millis = math.floor(micros / 1000)
-  local function number(i) return tonumber(fields[i] or '0') end
-  lock = {
-    micros = micros, millis = millis, fields = fields, due = {},
-    token = number(1), ticket = number(2), seq = number(3), offset = number(5),
-    mode = fields[6] or '', armed = number(7), head = fields[8] or '',
-    waits = number(9), watch = number(10), alarm = number(11), back = number(12),
+-- The keys of a bucket, by what the keys of its locks begin with.
+local buckets = {}
+local function bucket_of(begins)
+  local bucket = buckets[begins]
+  if bucket then return bucket end
+  local prefix, tag = string.match(begins, '^(.*):lk:({.*}):$')
+  local function key(kind) return prefix .. ':' .. kind .. ':' .. tag end
+  bucket = {
+    holds = key('h') .. ':', deadlines = key('d') .. ':', queue = key('q') .. ':', places = key('w') .. ':',
+    watchers = key('wt') .. ':', names = key('n'), owners = key('o'), due = key('due'), fresh = key('f'),
   }
-  -- How many hold it, those whose deadline passed included, and how many are queued: kept up to date by whatever adds or
-  -- removes one, since most locks have none of either and much need not be asked for then.
-  lock.holds, lock.queue = redis.call('ZCARD', KEYS[3]), redis.call('ZCARD', KEYS[4])
-  lock.now = millis + lock.offset
-  if lock.now < number(4) then
-    lock.now = number(4)
-    lock.offset = lock.now - millis
+  buckets[begins] = bucket
+  return bucket
+end
+
+-- Another key of the lock: holds, deadlines, queue, places or watchers.
+local function key_of(kind) return BUCKET[kind] .. NAME end
+
+-- Redis's clock; calls that are joined are at one time.
+local asked, micros, millis
+local function ask_time()
+  if COMMAND == asked then return end
+  local time = redis.call('TIME')
+  asked, micros = COMMAND, time[1] * 1000000 + time[2]
+  millis = math.floor(micros / 1000)
+end
+
+-- The key of a lock has these, packed; what follows `last`, or `call`, is left out where it is as at the beginning.
+local function load_lock()
+  local _, tag = string.find(KEYS[1], '}:', 1, true)
+  NAME, BUCKET = string.sub(KEYS[1], tag + 1), bucket_of(string.sub(KEYS[1], 1, tag))
+  ask_time()
+  local token, last, mode, sole, held, deadline, lease, call
+  local ticket, seq, offset, watch, alarm, spread, armed, head, waits, back
+  local text = redis.call('GET', KEYS[1])
+  if text then
+    token, last, mode, sole, held, deadline, lease, call,
+      ticket, seq, offset, watch, alarm, spread, armed, head, waits, back = cmsgpack.unpack(text)
   end
+  lock.micros, lock.millis, lock.due = micros, millis, nil
+  lock.token, lock.mode = token or 0, mode or ''
+  lock.sole, lock.sole_mode, lock.held, lock.deadline, lock.lease, lock.call = sole, mode, held, deadline, lease, call
+  lock.ticket, lock.seq, lock.offset = ticket or 0, seq or 0, offset or 0
+  lock.watch, lock.alarm = watch or 0, alarm or 0
+  lock.spread, lock.armed, lock.head, lock.waits, lock.back = spread, armed or 0, head or '', waits or 0, back or 0
+  -- How many hold it, those whose deadline passed included, and how many are queued: kept up to date by whatever adds or
+  -- removes one.
+  if spread then
+    lock.holds, lock.queue = redis.call('ZCARD', key_of('deadlines')), redis.call('ZCARD', key_of('queue'))
+  else
+    lock.holds, lock.queue = sole and 1 or 0, 0
+  end
+  -- Lock time never goes back: a clock that was set back raises the offset instead.
+  lock.now = millis + lock.offset
+  if last and lock.now < last then
+    lock.now = last
+    lock.offset = last - millis
+  end
+end
+
+-- The text of how long a key lives, which is seldom another than at the call before.
+local life_ms, life
+local function text_of_life(ms)
+  if ms ~= life_ms then life_ms, life = ms, exact(ms) end
+  return life
+end
+
+local function save_record(ms)
+  local text
+  if lock.spread or lock.ticket > 0 or lock.seq > 0 or lock.offset ~= 0 or lock.watch > 0 then
+    text = cmsgpack.pack(
+      lock.token, lock.now, lock.mode, lock.sole, lock.held, lock.deadline, lock.lease, lock.call,
+      lock.ticket, lock.seq, lock.offset, lock.watch, lock.alarm, lock.spread, lock.armed, lock.head, lock.waits, lock.back)
+  elseif lock.sole then
+    text = cmsgpack.pack(
+      lock.token, lock.now, lock.mode, lock.sole, lock.held, lock.deadline, lock.lease, lock.call)
+  else
+    text = cmsgpack.pack(lock.token, lock.now)
+  end
+  redis.call('SET', KEYS[1], text, 'PX', text_of_life(ms))
 end
 
 local function next_token()
   lock.token = math.max(lock.token, FLOOR, lock.micros) + 1
-  return exact(lock.token)
+  return lock.token
 end
 
 local function next_ticket()
@@ -49,14 +109,21 @@ end
 -- A hold: mode (x or s), token, lease, call that touched it last, whether confirmed, deadline; where it is an upgrade
 -- that is not confirmed yet, the shared hold to go back to: its token, deadline and lease ('-' if there is none).
 local function hold_of(owner)
-  local text = lock.holds > 0 and redis.call('HGET', KEYS[2], owner)
+  if not lock.spread then
+    if lock.sole ~= owner then return nil end
+    return {
+      mode = lock.sole_mode, token = lock.held, lease = lock.lease, call = lock.call, confirmed = true,
+      deadline = lock.deadline,
+    }
+  end
+  local text = lock.holds > 0 and redis.call('HGET', key_of('holds'), owner)
   if not text then return nil end
   local mode, token, lease, call, confirmed, deadline, was, was_deadline, was_lease =
     string.match(text, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
   return {
-    mode = mode, token = token, lease = tonumber(lease), call = call, confirmed = confirmed == '1',
+    mode = mode, token = tonumber(token), lease = tonumber(lease), call = call, confirmed = confirmed == '1',
     deadline = tonumber(deadline),
-    was = was ~= '-' and { token = was, deadline = tonumber(was_deadline), lease = tonumber(was_lease) } or nil,
+    was = was ~= '-' and { token = tonumber(was), deadline = tonumber(was_deadline), lease = tonumber(was_lease) } or nil,
   }
 end
 
@@ -71,8 +138,7 @@ end
 -- connections have not heard yet), whether it began as an upgrade, time of enlisting, and the instances on which
 -- connections wait: instance:epoch:end of wait:node
 local function place_of(owner)
-  -- A place that is not queued belongs to a hold.
-  local text = (lock.queue > 0 or lock.holds > 0) and redis.call('HGET', KEYS[5], owner)
+  local text = lock.spread and redis.call('HGET', key_of('places'), owner)
   if not text then return nil end
   local mode, limit, ticket, state, upgrade, since, rest =
     string.match(text, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+)(.*)$')
@@ -92,55 +158,95 @@ local function place_end(place)
   return latest
 end
 
--- The indices of the bucket: names, and owners with what they hold or wait for. Each entry has in `due` the time, by
--- Redis's clock, when it is certainly over, so that it can be cleared without a look at its lock.
-local function pair_of(owner) return string.len(owner) .. ':' .. owner .. NAME end
+-- When an entry of something that ends then, in lock time, is over.
+local function over_of(till) return lock.millis + till - lock.now + KEEP_MS end
 
 local function index(key, entry, kind, over)
   redis.call('ZADD', key, 0, entry)
+  lock.due = lock.due or {}
   lock.due[kind .. entry] = over
 end
 
 local function unindex(key, entry, kind)
-  lock.due[kind .. entry] = nil
-  if redis.call('ZREM', key, entry) == 1 then redis.call('ZREM', KEYS[9], kind .. entry) end
+  if lock.due then lock.due[kind .. entry] = nil end
+  if redis.call('ZREM', key, entry) == 1 then redis.call('ZREM', BUCKET.due, kind .. entry) end
 end
 
--- When the entries of this call are over. The keys of the bucket are over with the last of its locks, and are given a
--- little more time than they need, so that it is not moved with every call.
+-- When the entries of this call are over. Each call that adds entries, two at most, clears four.
 local function save_due()
+  if not lock.due then return end
   local scored, latest = {}, 0
   for entry, over in pairs(lock.due) do
-    scored[#scored + 1], scored[#scored + 2] = exact(over), entry
+    scored[#scored + 1], scored[#scored + 2] = over, entry
     latest = math.max(latest, over)
   end
-  if latest == 0 then return end
-  redis.call('ZADD', KEYS[9], unpack(scored))
-  local life = latest - lock.millis
-  -- Each by itself: entries that are over go one by one, so one key may be new beside another that is old.
-  for i = 7, 9 do
-    if redis.call('PTTL', KEYS[i]) < life then redis.call('PEXPIRE', KEYS[i], exact(life + KEEP_MS)) end
+  if latest > 0 then
+    redis.call('ZADD', BUCKET.due, unpack(scored))
+    for _, key in ipairs({ BUCKET.names, BUCKET.owners, BUCKET.due }) do let_live(key, latest, lock.millis) end
   end
+  clear_index(BUCKET, lock.millis, 4)
 end
 
 local function index_owner(owner, hold, place)
-  local pair = pair_of(owner)
-  if not hold and not place then return unindex(KEYS[8], pair, 'o') end
+  local pair = pair_of(owner, NAME)
+  if not hold and not place then return unindex(BUCKET.owners, pair, 'o') end
   local latest = math.max(hold and hold.deadline or 0, hold and hold.was and hold.was.deadline or 0,
     place and place_end(place) or 0)
-  index(KEYS[8], pair, 'o', lock.millis + latest - lock.now + KEEP_MS)
+  index(BUCKET.owners, pair, 'o', over_of(latest))
 end
 
-local function put_hold(owner, hold, place)
+local function put_spread_hold(owner, hold, place)
   local was = hold.was
-  redis.call('HSET', KEYS[2], owner, table.concat({
-    hold.mode, hold.token, exact(hold.lease), hold.call, hold.confirmed and '1' or '0', exact(hold.deadline),
-    was and was.token or '-', was and exact(was.deadline) or '-', was and exact(was.lease) or '-',
+  redis.call('HSET', key_of('holds'), owner, table.concat({
+    hold.mode, exact(hold.token), exact(hold.lease), hold.call, hold.confirmed and '1' or '0', exact(hold.deadline),
+    was and exact(was.token) or '-', was and exact(was.deadline) or '-', was and exact(was.lease) or '-',
   }, ' '))
-  lock.holds = lock.holds + redis.call('ZADD', KEYS[3], exact(hold.deadline), owner)
+  lock.holds = lock.holds + redis.call('ZADD', key_of('deadlines'), hold.deadline, owner)
   -- Nobody holds it beside an upgrade; until that is confirmed, the hold to go back to is kept for its own time.
   lock.back = was and was.deadline or 0
   index_owner(owner, hold, place)
+end
+
+-- Before anything is added that a lock has in its own keys only.
+local function spread()
+  if lock.spread then return end
+  local owner = lock.sole
+  local hold = owner and hold_of(owner)
+  lock.spread, lock.sole, lock.holds = true, nil, 0
+  if not hold then return end
+  lock.held, lock.deadline, lock.lease, lock.call = nil, nil, nil, nil
+  redis.call('HDEL', BUCKET.fresh, NAME)
+  put_spread_hold(owner, hold, nil)
+end
+
+local function put_hold(owner, hold, place)
+  local alone = not lock.spread and (lock.sole or owner) == owner
+  if not alone or place or hold.was or not hold.confirmed then
+    spread()
+    return put_spread_hold(owner, hold, place)
+  end
+  local known = lock.sole
+  lock.sole, lock.mode, lock.sole_mode, lock.held = owner, hold.mode, hold.mode, hold.token
+  lock.deadline, lock.lease, lock.call, lock.holds = hold.deadline, hold.lease, hold.call, 1
+  if known and redis.call('HEXISTS', BUCKET.fresh, NAME) == 0 then
+    index(BUCKET.names, NAME, 'n', over_of(hold.deadline))
+    index_owner(owner, hold, nil)
+  else
+    put_fresh(BUCKET, NAME, owner, over_of(hold.deadline), lock.millis)
+  end
+end
+
+local function drop_hold(owner, place)
+  if lock.spread then
+    redis.call('HDEL', key_of('holds'), owner)
+    lock.holds = lock.holds - redis.call('ZREM', key_of('deadlines'), owner)
+    return index_owner(owner, nil, place)
+  end
+  lock.sole, lock.held, lock.deadline, lock.lease, lock.call, lock.holds = nil, nil, nil, nil, nil, 0
+  if redis.call('HDEL', BUCKET.fresh, NAME) == 0 then
+    unindex(BUCKET.names, NAME, 'n')
+    index_owner(owner, nil, nil)
+  end
 end
 
 -- Where a place stands in the queue: the upgrader before everyone, one whose shared hold lapsed before all plain ones.
@@ -149,37 +255,94 @@ local function rank_of(place, holds)
   return holds and UPGRADER or place.ticket - LAPSED
 end
 
+local function put_rank(owner, place, holds)
+  lock.queue = lock.queue + redis.call('ZADD', key_of('queue'), rank_of(place, holds), owner)
+end
+
+local function unqueue(owner) lock.queue = lock.queue - redis.call('ZREM', key_of('queue'), owner) end
+
 local function put_place(owner, place, hold)
+  spread()
   local words = {
     place.mode, exact(place.limit), exact(place.ticket), place.state, place.upgrade and '1' or '0', exact(place.since),
   }
   for _, instance in ipairs(place.instances) do
     words[#words + 1] = table.concat({ instance.id, instance.epoch, exact(instance.till), instance.node }, ':')
   end
-  redis.call('HSET', KEYS[5], owner, table.concat(words, ' '))
-  if place.state == 'q' then
-    lock.queue = lock.queue + redis.call('ZADD', KEYS[4], exact(rank_of(place, is_own(hold))), owner)
-  end
+  redis.call('HSET', key_of('places'), owner, table.concat(words, ' '))
+  if place.state == 'q' then put_rank(owner, place, is_own(hold)) end
   lock.waits = math.max(lock.waits, place_end(place))
   index_owner(owner, hold, place)
 end
 
+-- Of a place that is not queued: it belongs to a hold, which stays or goes.
+local function forget_place(owner) redis.call('HDEL', key_of('places'), owner) end
+
 local function drop_place(owner, hold)
-  redis.call('HDEL', KEYS[5], owner)
-  lock.queue = lock.queue - redis.call('ZREM', KEYS[4], owner)
+  forget_place(owner)
+  unqueue(owner)
   index_owner(owner, hold, nil)
 end
 
-local function drop_hold(owner, place)
-  redis.call('HDEL', KEYS[2], owner)
-  lock.holds = lock.holds - redis.call('ZREM', KEYS[3], owner)
-  index_owner(owner, nil, place)
+-- The queue in its order, its first so many: owner, rank, ..
+local function queue_of(most)
+  if lock.queue == 0 then return {} end
+  return redis.call('ZRANGE', key_of('queue'), 0, most - 1, 'WITHSCORES')
+end
+
+-- Owners whose deadline passed, so many at most, in the order of their deadlines.
+local function over_holders(most)
+  if lock.spread then
+    return redis.call('ZRANGEBYSCORE', key_of('deadlines'), '-inf', lock.now, 'LIMIT', 0, most)
+  end
+  return lock.sole and lock.deadline <= lock.now and { lock.sole } or {}
+end
+
+-- Owners whose deadline has not passed, so many at most, in the order of their deadlines: owner, deadline, ..
+local function live_owners(most)
+  if lock.spread then
+    return redis.call('ZRANGEBYSCORE', key_of('deadlines'), '(' .. exact(lock.now), '+inf', 'WITHSCORES', 'LIMIT', 0, most)
+  end
+  return lock.sole and lock.deadline > lock.now and { lock.sole, lock.deadline } or {}
+end
+
+-- The same, but those with the latest deadlines, and the latest first.
+local function last_owners(most)
+  if lock.spread then return redis.call('ZREVRANGE', key_of('deadlines'), 0, most - 1, 'WITHSCORES') end
+  return lock.sole and { lock.sole, lock.deadline } or {}
+end
+
+-- Owners that hold it, so many at most, those whose deadline passed included: owner, deadline, ..
+local function owners_of(most)
+  if lock.spread then return redis.call('ZRANGE', key_of('deadlines'), 0, most - 1, 'WITHSCORES') end
+  return lock.sole and { lock.sole, lock.deadline } or {}
 end
 
 -- Holders whose deadline passed count nowhere, removed or not.
 local function live_holders()
   if lock.holds == 0 then return 0 end
-  return redis.call('ZCOUNT', KEYS[3], '(' .. exact(lock.now), '+inf')
+  if lock.spread then return redis.call('ZCOUNT', key_of('deadlines'), '(' .. exact(lock.now), '+inf') end
+  return lock.deadline > lock.now and 1 or 0
+end
+
+-- Keeps the lock, and every key of it for as long as it is of use.
+local function save_lock()
+  if lock.spread and lock.holds == 0 and lock.queue == 0 then
+    lock.spread = nil
+    unindex(BUCKET.names, NAME, 'n')
+  end
+  local used = lock.spread or lock.sole
+  if not used then lock.mode, lock.back = '', 0 end
+  local till = math.max(tonumber(last_owners(1)[2] or 0), lock.waits, lock.watch, lock.back)
+  local keep = math.max(till - lock.now, 0) + KEEP_MS
+  if lock.spread then
+    index(BUCKET.names, NAME, 'n', lock.millis + keep)
+    for _, kind in ipairs({ 'holds', 'deadlines', 'queue', 'places' }) do
+      redis.call('PEXPIRE', key_of(kind), text_of_life(keep))
+    end
+  end
+  save_due()
+  save_record(keep)
 end
 
 local function add_instance(place, instance, epoch, till, node)

@@ -2,20 +2,37 @@
 -- dead, hand the lock on. At most MOST of each, so that no lock keeps Redis busy; then the answer asks for more.
 local MOST, CROWD = 128, 5000
 -- Of each call.
-local snapshot, expired
+local context, expired
+
+-- What a process says of itself with each call, and changes seldom (JSON): the snapshot of the registry that it knows; ms
+-- for which an offer stands, negative if nothing may be granted yet, since holds may have been lost; the beginning of a
+-- channel name, which an instance follows; its own instance and node id; most waiters of a lock. What the last processes
+-- said is kept.
+local MOST_CONTEXTS = 64
+local contexts, known_contexts = {}, 0
+local function context_of(text)
+  local found = contexts[text]
+  if found then return found end
+  local words = cjson.decode(text)
+  found = {
+    snapshot = parse_snapshot(words[1]), offer_ms = math.abs(words[2]), grants = words[2] > 0, channel = words[3],
+    caller = words[4], node = words[5], most_waiters = words[6],
+  }
+  if known_contexts == MOST_CONTEXTS then contexts, known_contexts = {}, 0 end
+  contexts[text], known_contexts = found, known_contexts + 1
+  return found
+end
 
 -- How every script begins.
 local function begin()
-  NAME, FLOOR = ARGV[1], tonumber(ARGV[2])
-  local offer_ms = tonumber(ARGV[4])
-  OFFER_MS, GRANTS, CHANNEL, CALLER = math.abs(offer_ms), offer_ms > 0, ARGV[5], ARGV[6]
-  snapshot, expired = parse_snapshot(ARGV[3]), 0
+  context, FLOOR, expired = context_of(ARGV[1]), tonumber(ARGV[2]), 0
+  OFFER_MS, GRANTS, CHANNEL, CALLER = context.offer_ms, context.grants, context.channel, context.caller
   load_lock()
 end
 
 local function is_dead(place)
   for _, instance in ipairs(place.instances) do
-    if not snapshot_dead_instance(snapshot, instance.id, instance.epoch) then return false end
+    if not snapshot_dead_instance(context.snapshot, instance.id, instance.epoch) then return false end
   end
   return true
 end
@@ -25,7 +42,7 @@ local function end_hold(owner, hold, kind)
   local place = place_of(owner)
   local queued = place and place.state == 'q'
   if place and not queued then
-    redis.call('HDEL', KEYS[5], owner)
+    forget_place(owner)
     place = nil
   end
   if hold.was and (not hold.confirmed or kind == 'undone') and hold.was.deadline > lock.now then
@@ -38,7 +55,7 @@ local function end_hold(owner, hold, kind)
     return
   end
   drop_hold(owner, place)
-  if queued and place.upgrade then redis.call('ZADD', KEYS[4], exact(rank_of(place, false)), owner) end
+  if queued and place.upgrade then put_rank(owner, place, false) end
   -- Of an upgrade that nobody confirmed, only the shared hold before it was ever known, whose time is over.
   if hold.confirmed or hold.was then
     local known = hold.confirmed and hold or { mode = 's', token = hold.was.token }
@@ -50,7 +67,7 @@ end
 
 local function expire()
   if lock.holds == 0 then return false end
-  local owners = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', exact(lock.now), 'LIMIT', 0, MOST)
+  local owners = over_holders(MOST)
   for _, owner in ipairs(owners) do end_hold(owner, hold_of(owner), 'expired') end
   return #owners == MOST
 end
@@ -58,7 +75,7 @@ end
 -- Offers have the nearest deadlines, so those that nobody is left to confirm stand first.
 local function end_dead_offers()
   for _ = 1, MOST do
-    local first = redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. exact(lock.now), '+inf', 'LIMIT', 0, 1)[1]
+    local first = live_owners(1)[1]
     if not first then return false end
     local hold = hold_of(first)
     if hold.confirmed then return false end
@@ -77,7 +94,7 @@ end
 local function offer(owner, place, hold)
   local was = hold and { token = hold.token, deadline = hold.deadline, lease = hold.lease } or nil
   place.state = 'o'
-  lock.queue = lock.queue - redis.call('ZREM', KEYS[4], owner)
+  unqueue(owner)
   local token = next_token()
   lock.mode = place.mode
   put_place(owner, place, hold)
@@ -85,7 +102,7 @@ local function offer(owner, place, hold)
     mode = place.mode, token = token, lease = OFFER_MS, call = '-', confirmed = false,
     deadline = lock.now + OFFER_MS, was = was,
   }, place)
-  for _, instance in ipairs(place.instances) do tell(instance.id, 'lock.offer', NAME, owner, token) end
+  for _, instance in ipairs(place.instances) do tell(instance.id, 'lock.offer', NAME, owner, exact(token)) end
 end
 
 local function hand_over()
@@ -94,7 +111,7 @@ local function hand_over()
   local live = live_holders()
   local offered, dropped = 0, 0
   while true do
-    local head = redis.call('ZRANGE', KEYS[4], 0, 0, 'WITHSCORES')
+    local head = queue_of(1)
     local owner = head[1]
     if not owner then return more end
     local place = place_of(owner)
@@ -119,12 +136,11 @@ end
 -- The deadline at which the head may become grantable: the earliest where its limit refuses it, else the latest of
 -- another's hold.
 local function wake_of(owner, place)
-  local now = '(' .. exact(lock.now)
-  if place.mode == 's' and lock.mode == 's' then
-    return tonumber(redis.call('ZRANGEBYSCORE', KEYS[3], now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2])
-  end
-  local latest = redis.call('ZREVRANGEBYSCORE', KEYS[3], '+inf', now, 'WITHSCORES', 'LIMIT', 0, 2)
-  return tonumber(latest[1] == owner and latest[4] or latest[2])
+  if place.mode == 's' and lock.mode == 's' then return tonumber(live_owners(1)[2]) end
+  local latest = last_owners(2)
+  local wake, other = tonumber(latest[2] or 0), tonumber(latest[4] or 0)
+  if latest[1] == owner and other > lock.now then return other end
+  return wake > lock.now and wake or nil
 end
 
 -- The nodes of the head keep a timer for that deadline. They are told when the head is another or the deadline earlier;
@@ -134,7 +150,7 @@ local function arm_head()
     lock.head, lock.armed, lock.waits = '', 0, 0
     return -1
   end
-  local owner = redis.call('ZRANGE', KEYS[4], 0, 0)[1]
+  local owner = queue_of(1)[1]
   local place = place_of(owner)
   local wake = wake_of(owner, place)
   if not wake then return -1 end
@@ -155,7 +171,7 @@ end
 -- Those who watch keep a timer for the next holder's deadline, so that `expired` is told although nobody waits.
 local function arm_watchers()
   if lock.watch <= lock.now then return -1 end
-  local first = redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. exact(lock.now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  local first = live_owners(1)
   if not first[2] then
     lock.alarm = 0
     return -1
@@ -163,7 +179,7 @@ local function arm_watchers()
   local alarm = tonumber(first[2])
   local again = lock.alarm <= lock.now or alarm < lock.alarm
   local answer = -1
-  local watchers = redis.call('HKEYS', KEYS[6])
+  local watchers = redis.call('HKEYS', key_of('watchers'))
   for _, instance in ipairs(watchers) do
     if instance == CALLER then
       answer = alarm - lock.now
@@ -179,50 +195,7 @@ end
 -- holders steps again, at most once a second, and removes them some at a time.
 local function arm_crowd()
   if lock.holds < CROWD then return -1 end
-  local first = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
-  return math.max(tonumber(first[2]) - lock.now, 1000)
-end
-
--- Each call adds at most two entries and clears four that are over.
-local function clear_index()
-  local over = redis.call('ZRANGEBYSCORE', KEYS[9], '-inf', exact(lock.millis), 'LIMIT', 0, 4)
-  for _, entry in ipairs(over) do
-    redis.call('ZREM', string.sub(entry, 1, 1) == 'n' and KEYS[7] or KEYS[8], string.sub(entry, 2))
-    redis.call('ZREM', KEYS[9], entry)
-  end
-end
-
--- Writes what changed.
-local function save_fields()
-  lock.last = lock.now
-  local changed = {}
-  for i, field in ipairs(FIELDS) do
-    local before, value = lock.fields[i], lock[field]
-    if type(value) == 'number' then
-      if value ~= tonumber(before or '0') then changed[#changed + 1], changed[#changed + 2] = field, exact(value) end
-    elseif value ~= (before or '') then
-      changed[#changed + 1], changed[#changed + 2] = field, value
-    end
-  end
-  if #changed > 0 then redis.call('HSET', KEYS[1], unpack(changed)) end
-end
-
-local function save_lock()
-  local used = lock.holds > 0 or lock.queue > 0
-  if not used then lock.mode, lock.back = '', 0 end
-  local latest = lock.holds > 0 and redis.call('ZREVRANGE', KEYS[3], 0, 0, 'WITHSCORES')[2]
-  local till = math.max(tonumber(latest or '0'), lock.waits, lock.watch, lock.back)
-  local keep = math.max(till - lock.now, 0) + KEEP_MS
-  if used then
-    index(KEYS[7], NAME, 'n', lock.millis + keep)
-  else
-    unindex(KEYS[7], NAME, 'n')
-  end
-  save_due()
-  clear_index()
-  save_fields()
-  local ttl = exact(keep)
-  for i = 1, used and 5 or 1 do redis.call('PEXPIRE', KEYS[i], ttl) end
+  return math.max(tonumber(owners_of(1)[2]) - lock.now, 1000)
 end
 
 -- Expiry and hand-off. Answers whether it stopped short.
@@ -232,13 +205,16 @@ local function step()
   return more
 end
 
+-- Of two times, either -1 for never.
+local function sooner(one, other)
+  if one < 0 or other >= 0 and other < one then return other end
+  return one
+end
+
 -- Ends a script: arms timers, keeps what changed. Every answer begins with Redis's time in ms, the ms until the
 -- caller's timer (-1: none), whether to step again, and how many holds have expired.
 local function finish(more, ...)
-  local wake = arm_head()
-  for _, timer in ipairs({ arm_watchers(), arm_crowd() }) do
-    if wake < 0 or timer >= 0 and timer < wake then wake = timer end
-  end
+  local wake = sooner(sooner(arm_head(), arm_watchers()), arm_crowd())
   save_lock()
-  return { exact(lock.millis), wake, more and 1 or 0, expired, ... }
+  return { lock.millis, wake, more and 1 or 0, expired, ... }
 end

@@ -7,8 +7,8 @@ end
 local function event(kind, owner, mode, token)
   if lock.watch <= lock.now then return end
   lock.seq = lock.seq == 0 and lock.micros or lock.seq + 1
-  local watchers = redis.call('HGETALL', KEYS[6])
+  local watchers = redis.call('HGETALL', key_of('watchers'))
   for i = 1, #watchers, 2 do
-    tell(watchers[i], 'lock.event', NAME, exact(lock.seq), kind, owner, mode, token or '', exact(lock.millis))
+    tell(watchers[i], 'lock.event', NAME, exact(lock.seq), kind, owner, mode, token and exact(token) or '', exact(lock.millis))
   end
 end

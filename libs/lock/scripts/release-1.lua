@@ -1,23 +1,11 @@
 #!lua flags=allow-oom
 -- RELEASE: ends the owner's hold. Places stay.
--- KEYS[1] lock
--- KEYS[2] its holds
--- KEYS[3] its deadlines
--- KEYS[4] its queue
--- KEYS[5] its places
--- KEYS[6] its watchers
--- KEYS[7] names of the bucket
--- KEYS[8] owners of the bucket
--- KEYS[9] when entries of the bucket are over
--- ARGV[1] name
+-- KEYS[1] lock; the names of its other keys follow from it
+-- ARGV[1] what the caller says of itself (`context_of`)
 -- ARGV[2] floor of the fencing token
--- ARGV[3] snapshot of the registry
--- ARGV[4] ms for which an offer stands; negative if nothing may be granted yet, since holds may have been lost
--- ARGV[5] beginning of a channel name; the instance follows
--- ARGV[6] instance of the caller
--- ARGV[7] owner
--- ARGV[8] mode that the caller believes to hold, or empty
--- ARGV[9] token that the caller believes to hold, or empty
+-- ARGV[3] owner
+-- ARGV[4] mode that the caller believes to hold, or empty
+-- ARGV[5] token that the caller believes to hold, or empty; both can be left out
 -- Answers { time, wake, more, expired, ok, ms held, mode | not_owner | not_held | stale_token }
 --- @include "snapshot"
 --- @include "lock"
@@ -25,7 +13,7 @@
 --- @include "step"
 local function run()
   begin()
-  local owner, mode, token = ARGV[7], ARGV[8], ARGV[9]
+  local owner, mode, token = ARGV[3], ARGV[4] or '', ARGV[5] or ''
   local hold = hold_of(owner)
   local own = is_own(hold)
   if not own then
@@ -35,7 +23,7 @@ local function run()
   end
   local held = hold.confirmed and hold or { mode = 's', token = hold.was.token }
   if mode ~= '' and mode ~= held.mode then return finish(step(), 'not_held') end
-  if token ~= '' and token ~= held.token then return finish(step(), 'stale_token') end
+  if token ~= '' and tonumber(token) ~= held.token then return finish(step(), 'stale_token') end
   if hold.confirmed then
     end_hold(owner, hold, 'released')
   else
@@ -44,5 +32,5 @@ local function run()
     event('released', owner, 's', held.token)
   end
   -- A token is about the time of the grant in microseconds.
-  return finish(step(), 'ok', exact(math.max(0, (lock.micros - tonumber(held.token)) / 1000)), held.mode)
+  return finish(step(), 'ok', math.max(0, math.floor((lock.micros - held.token) / 1000 + 0.5)), held.mode)
 end

@@ -1,32 +1,19 @@
 #!lua
 -- ACQUIRE: grants the lock at once, or refuses, or gives a place in its queue (README.md "The acquire table").
--- KEYS[1] lock
--- KEYS[2] its holds
--- KEYS[3] its deadlines
--- KEYS[4] its queue
--- KEYS[5] its places
--- KEYS[6] its watchers
--- KEYS[7] names of the bucket
--- KEYS[8] owners of the bucket
--- KEYS[9] when entries of the bucket are over
--- ARGV[1] name
+-- KEYS[1] lock; the names of its other keys follow from it
+-- ARGV[1] what the caller says of itself (`context_of`)
 -- ARGV[2] floor of the fencing token
--- ARGV[3] snapshot of the registry
--- ARGV[4] ms for which an offer stands; negative if nothing may be granted yet, since holds may have been lost
--- ARGV[5] beginning of a channel name; the instance follows
--- ARGV[6] instance of the caller
--- ARGV[7] owner
--- ARGV[8] mode: x or s
--- ARGV[9] lease, ms
--- ARGV[10] ms that the caller waits, 0 for not at all
--- ARGV[11] limit of shared holders, 0 for none
--- ARGV[12] id of the call
--- ARGV[13] epoch of the caller
--- ARGV[14] node id of the caller
--- ARGV[15] most waiters
--- ARGV[16] ticket of a place to be enlisted again, else 0
--- ARGV[17] 1 if that place began as an upgrade
--- ARGV[18] 1 if the hold is part of several and stays unconfirmed
+-- ARGV[3] owner
+-- ARGV[4] mode: x or s
+-- ARGV[5] lease, ms
+-- ARGV[6] id of the call
+-- What follows is left out where it is 0:
+-- ARGV[7] ms that the caller waits, 0 for not at all
+-- ARGV[8] limit of shared holders, 0 for none
+-- ARGV[9] epoch of the caller
+-- ARGV[10] ticket of a place to be enlisted again, else 0
+-- ARGV[11] 1 if that place began as an upgrade
+-- ARGV[12] 1 if the hold is part of several and stays unconfirmed
 -- Answers { time, wake, more, expired, code, .. }: granted, token, how (new, renewed, upgraded, downgraded, held) | waiting, ticket,
 --   upgrade | offered, token | locked | deadlock, other upgrader | full
 --- @include "snapshot"
@@ -35,21 +22,21 @@
 --- @include "step"
 --- @include "confirm"
 -- Of each call.
-local owner, mode, lease, wait, limit, call, epoch, node, again, partly, more, hold, place, till
+local owner, mode, lease, wait, limit, call, epoch, again, partly, more, hold, place, till
 
 local function enlist(upgrade, ticket)
   if not place then
-    if again == 0 and lock.queue >= tonumber(ARGV[15]) then return finish(more, 'full') end
+    if again == 0 and lock.queue >= context.most_waiters then return finish(more, 'full') end
     place = {
       mode = mode, limit = limit, ticket = ticket or next_ticket(), state = 'q', upgrade = upgrade, since = lock.now,
       instances = {},
     }
     lock.ticket = math.max(lock.ticket, place.ticket)
-    add_instance(place, CALLER, epoch, till, node)
+    add_instance(place, CALLER, epoch, till, context.node)
     put_place(owner, place, hold)
     event('waiting', owner, mode)
   else
-    add_instance(place, CALLER, epoch, till, node)
+    add_instance(place, CALLER, epoch, till, context.node)
     put_place(owner, place, hold)
   end
   if again ~= 0 and GRANTS then
@@ -58,7 +45,7 @@ local function enlist(upgrade, ticket)
     local now = place_of(owner)
     if now and now.state == 'o' then return finish(more, 'offered', hold_of(owner).token) end
   end
-  return finish(more, 'waiting', exact(place.ticket), place.upgrade and '1' or '0')
+  return finish(more, 'waiting', place.ticket, place.upgrade and 1 or 0)
 end
 
 local function grant(how)
@@ -90,9 +77,9 @@ end
 
 local function run()
   begin()
-  owner, mode, lease, wait = ARGV[7], ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
-  limit, call, epoch, node = tonumber(ARGV[11]), ARGV[12], ARGV[13], ARGV[14]
-  again, partly = tonumber(ARGV[16]), ARGV[18] == '1'
+  owner, mode, lease, call = ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
+  wait, limit, epoch = tonumber(ARGV[7] or 0), tonumber(ARGV[8] or 0), ARGV[9]
+  again, partly = tonumber(ARGV[10] or 0), ARGV[12] == '1'
 
   more = step()
   hold = hold_of(owner)
@@ -122,7 +109,7 @@ local function run()
     if live_holders() == 1 and not joins and GRANTS then return grant('upgraded') end
     if wait == 0 then return finish(more, 'locked') end
     if not joins then
-      local first = redis.call('ZRANGE', KEYS[4], 0, 0, 'WITHSCORES')
+      local first = queue_of(1)
       if first[1] and tonumber(first[2]) == UPGRADER then return finish(more, 'deadlock', first[1]) end
       if place then drop_place(owner, hold) end
       place = nil
@@ -134,7 +121,7 @@ local function run()
     if place.mode ~= mode or wait == 0 then return finish(more, 'locked') end
     return enlist(place.upgrade)
   end
-  if again ~= 0 then return enlist(ARGV[17] == '1', again) end
+  if again ~= 0 then return enlist(ARGV[11] == '1', again) end
   if GRANTS and lock.queue == 0 and grantable(mode, limit, live_holders()) then return grant('new') end
   if wait == 0 then return finish(more, 'locked') end
   return enlist(false)

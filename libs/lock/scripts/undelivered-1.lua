@@ -1,23 +1,11 @@
 #!lua flags=allow-oom
 -- UNDELIVERED: the client hung up before he was told of a new hold. It ends if no other call of the owner has touched it
 -- since; if another of his connections still waits to hear of it, it becomes an offer to that one.
--- KEYS[1] lock
--- KEYS[2] its holds
--- KEYS[3] its deadlines
--- KEYS[4] its queue
--- KEYS[5] its places
--- KEYS[6] its watchers
--- KEYS[7] names of the bucket
--- KEYS[8] owners of the bucket
--- KEYS[9] when entries of the bucket are over
--- ARGV[1] name
+-- KEYS[1] lock; the names of its other keys follow from it
+-- ARGV[1] what the caller says of itself (`context_of`)
 -- ARGV[2] floor of the fencing token
--- ARGV[3] snapshot of the registry
--- ARGV[4] ms for which an offer stands; negative if nothing may be granted yet, since holds may have been lost
--- ARGV[5] beginning of a channel name; the instance follows
--- ARGV[6] instance of the caller
--- ARGV[7] owner
--- ARGV[8] id of the call that made it
+-- ARGV[3] owner
+-- ARGV[4] id of the call that made it
 -- Answers { time, wake, more, expired, 1 if it ended or was offered again, else 0 }
 --- @include "snapshot"
 --- @include "lock"
@@ -25,7 +13,7 @@
 --- @include "step"
 local function run()
   begin()
-  local owner, call = ARGV[7], ARGV[8]
+  local owner, call = ARGV[3], ARGV[4]
   local hold, place = hold_of(owner), place_of(owner)
   if not hold or hold.call ~= call or hold.deadline <= lock.now then return finish(step(), 0) end
   if hold.confirmed and place and place.state == 'c' and not is_dead(place) then
@@ -35,7 +23,7 @@ local function run()
     place.state = 'o'
     put_place(owner, place, hold)
     put_hold(owner, hold, place)
-    for _, instance in ipairs(place.instances) do tell(instance.id, 'lock.offer', NAME, owner, hold.token) end
+    for _, instance in ipairs(place.instances) do tell(instance.id, 'lock.offer', NAME, owner, exact(hold.token)) end
   else
     end_hold(owner, hold, 'undone')
   end
