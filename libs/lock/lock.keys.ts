@@ -1,6 +1,11 @@
-import { hash } from 'node:crypto';
-
 const BUCKETS = 64;
+
+interface BucketKeys {
+  readonly names: string;
+  readonly owners: string;
+  readonly due: string;
+  readonly fresh: string;
+}
 
 /** The keys that scripts of locks are given. From that of a lock they derive its others, all in the slot of its bucket. */
 export class LockKeys {
@@ -23,13 +28,16 @@ export class LockKeys {
     return `${this.prefix}:w:{lock${bucket}}:`;
   }
 
-  /** @returns names, owners, when their entries are over, and what is in none of them yet */
-  ofBucket(bucket: number): string[] {
-    return ['n', 'o', 'due', 'f'].map((kind) => `${this.prefix}:${kind}:{lock${bucket}}`);
+  /** @returns what indexes the locks of a bucket: names, owners, when entries of these are over, what is fresh */
+  ofBucket(bucket: number): BucketKeys {
+    const key = (kind: string) => `${this.prefix}:${kind}:{lock${bucket}}`;
+    return { names: key('n'), owners: key('o'), due: key('due'), fresh: key('f') };
   }
 }
 
-/** A lock is in the same bucket on every node, whatever its version. */
+/** A lock is in the same bucket on every node: FNV-1a of its name in UTF-16, mixed so that names that differ in their end spread. */
 function bucketOf(name: string): number {
-  return (hash('md5', name, 'buffer')[0] ?? 0) % BUCKETS;
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < name.length; i += 1) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
+  return (Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) >>> 16) % BUCKETS;
 }

@@ -42,21 +42,28 @@ export class LockListing {
     const scope = Buffer.from(owner === undefined ? '' : `${Buffer.byteLength(owner)}:${owner}`);
     const min = after === undefined ? ['[', scope, prefix] : ['(', scope, after];
     const range = [bytesOf(min), bytesOf(['(', scope, prefix, END])];
-    const kind = owner === undefined ? 'n' : 'o';
     // Names spread evenly over the buckets; a little more than its part from each fills most pages.
     const share = Math.ceil((limit / LockKeys.buckets.length) * 1.3) + 4;
     const parts = await Promise.all(
-      LockKeys.buckets.map((bucket) => this.send(listScript, this.keys.ofBucket(bucket), [kind, ...range, share])),
+      LockKeys.buckets.map((bucket) => {
+        const { names, owners, due, fresh } = this.keys.ofBucket(bucket);
+        const [index, kind] = owner === undefined ? [names, 'n'] : [owners, 'o'];
+        return this.send(listScript, [index, due, fresh], [kind, ...range, share]);
+      }),
     );
-    const nameOf = (entry: string): Entry => {
-      const bytes = Buffer.from(entry).subarray(scope.length);
-      return { name: bytes.toString(), bytes };
-    };
+    const nameOf = (entry: string): Entry => entryOf(Buffer.from(entry).subarray(scope.length));
     // Beyond the first bucket that has more, names of it may be missing.
     const ends = parts.filter(([atEnd]) => atEnd === 0).map(([, last]) => nameOf(last));
     const frontier = ends.sort(byBytes)[0];
+    const begin = after === undefined ? undefined : entryOf(Buffer.from(after));
+    const fresh = parts
+      .flatMap(([, , , pairs]) => pairs)
+      .filter((name, i, pairs) => i % 2 === 0 && name.startsWith(prefix) && (owner ?? pairs[i + 1]) === pairs[i + 1])
+      .map((name) => entryOf(Buffer.from(name)))
+      .filter((entry) => !begin || byBytes(entry, begin) > 0);
     const found = parts
-      .flatMap(([, , ...entries]) => entries.map(nameOf))
+      .flatMap(([, , entries]) => entries.map(nameOf))
+      .concat(fresh)
       .filter((entry) => !frontier || byBytes(entry, frontier) <= 0)
       .sort(byBytes);
     const names = found.slice(0, limit).map(({ name }) => name);
@@ -68,8 +75,7 @@ export class LockListing {
     if (owners.length === 0) return [];
     const parts = await Promise.all(
       LockKeys.buckets.map((bucket) => {
-        const [, index = ''] = this.keys.ofBucket(bucket);
-        return this.send(waitsScript, [index], [this.keys.placesIn(bucket), MOST_WAITS_OF_ONE, ...owners]);
+        return this.send(waitsScript, [this.keys.ofBucket(bucket).owners], [this.keys.placesIn(bucket), MOST_WAITS_OF_ONE, ...owners]);
       }),
     );
     const waits: { owner: string; name: string }[] = [];
@@ -82,6 +88,10 @@ export class LockListing {
 
 function bytesOf(parts: readonly (string | Buffer)[]): Buffer {
   return Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)));
+}
+
+function entryOf(bytes: Buffer): Entry {
+  return { name: bytes.toString(), bytes };
 }
 
 function byBytes(a: Entry, b: Entry): number {

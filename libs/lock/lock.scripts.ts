@@ -58,8 +58,11 @@ export const scripts = {
   refuse: load<[0 | 1]>('refuse-1'),
 };
 
-/** A part of an index of one bucket. */
-export const listScript = loadScript<[atEnd: 0 | 1, last: string, ...entries: string[]]>(folder, 'list-4');
+/** A part of an index of one bucket, and what is fresh there: lock, owner, .. */
+export const listScript = loadScript<[atEnd: 0 | 1, last: string, entries: string[], fresh: string[]]>(
+  folder,
+  'list-3',
+);
 
 /** Which locks of one bucket some owners wait for: owner, lock, .. */
 export const waitsScript = loadScript<string[]>(folder, 'waits-1');

@@ -116,7 +116,7 @@ describe.concurrent('many holders of one lock', () => {
   async function crowd(name: string, count: number, leaseMs: number): Promise<void> {
     const { locks, node } = setup;
     await setup.take(name, 'first', 'shared', leaseMs);
-    const [, holds = '', deadlines = ''] = locks.keys.of(name);
+    const { holds, deadlines } = locks.own(name);
     const { score: deadline = 0, words } = (await locks.dump(name)).holds.get('first') ?? { words: [] };
     // As that many calls would leave it, but in less time.
     const fill = `
@@ -170,7 +170,7 @@ describe.concurrent('many holders of one lock', () => {
     { concurrent: false, timeout: 60_000 },
     async () => {
       const { locks, node } = setup;
-      const [, , deadlines = ''] = locks.keys.of('deserted');
+      const { deadlines } = locks.own('deserted');
       await crowd('deserted', 20_000, 4000);
       const since = performance.now();
       // The last that anybody did to it was to take part; that node looks after it.

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import type { RedisArgument, LuaScript } from '#lib/redis';
 import { LockKeys } from '../../libs/lock/lock.keys.js';
+import { LockListing } from '../../libs/lock/lock.listing.js';
 import { listScript, scripts, waitsScript } from '../../libs/lock/lock.scripts.js';
 import { LockStore, type Caller, type Stepped } from '../../libs/lock/lock.store.js';
 
@@ -23,38 +24,84 @@ export function bystander(instance = 'none'): Caller {
   };
 }
 
-/** A lock as its keys hold it. */
+/** A lock as its keys hold it, whichever form it has. */
 export interface LockDump {
   readonly now: number;
   readonly offset: number;
+  /** Whether its only hold is in its own key. */
+  readonly sole: boolean;
   readonly holds: Map<string, { words: string[]; score: number | undefined }>;
   readonly places: Map<string, { words: string[]; score: number | undefined }>;
   /** Those of its keys that exist, each with the ms until it expires; -1 for never. */
-  readonly lives: Map<(typeof KINDS)[number], number>;
-  /** When the entries of the lock and of owners in the indices are over, by Redis's clock; undefined if there is none. */
+  readonly lives: Map<keyof OwnKeys, number>;
+  /**
+   * When the entries of the lock and of owners in the indices are over, by Redis's clock; undefined if there is none. What
+   * is fresh is an entry of both.
+   */
   readonly entry: number | undefined;
   readonly entries: Map<string, number | undefined>;
 }
 
-const KINDS = ['lock', 'holds', 'deadlines', 'queue', 'places', 'watchers'] as const;
+/** The keys of a lock by itself. */
+export interface OwnKeys {
+  readonly lock: string;
+  readonly holds: string;
+  readonly deadlines: string;
+  readonly queue: string;
+  readonly places: string;
+  readonly watchers: string;
+}
+
+/** More than a bucket has that are in no index. */
+const NEIGHBOURS = 40;
+/** Where the record of a lock has the offset of its clock. */
+const OFFSET = 11;
+
+/** Changes the offset: adds to it, or makes it so that it is that time now. */
+const SET_OFFSET = `
+  local text = redis.call('GET', KEYS[1])
+  if not text then return end
+  local function changed(...)
+    local record, size = { ... }, math.max(select('#', ...), ${OFFSET})
+    local time = redis.call('TIME')
+    record[${OFFSET}] = ARGV[1] == 'by' and (record[${OFFSET}] or 0) + ARGV[2]
+      or ARGV[2] - (time[1] * 1000 + math.floor(time[2] / 1000))
+    return cmsgpack.pack(unpack(record, 1, size))
+  end
+  redis.call('SET', KEYS[1], changed(cmsgpack.unpack(text)), 'KEEPTTL')`;
 
 /** Everything of a lock at one moment. Entries of indices: '-' none, '?' one that is never over. */
 const DUMP = `
   local lives = {}
   for i = 1, 6 do lives[i] = redis.call('PTTL', KEYS[i]) end
-  local function entry(index, kind, text)
-    if not redis.call('ZSCORE', index, text) then return '-' end
+  local fresh = redis.call('HGET', KEYS[10], ARGV[1])
+  local over, fresh_owner
+  if fresh then over, fresh_owner = cmsgpack.unpack(fresh) end
+  local function entry(index, kind, text, is_fresh)
+    local indexed = redis.call('ZSCORE', index, text)
+    if is_fresh then return indexed and 'twice' or string.format('%.0f', over) end
+    if not indexed then return '-' end
     return redis.call('ZSCORE', KEYS[9], kind .. text) or '?'
   end
   local entries = {}
-  for i = 2, #ARGV do entries[i - 1] = entry(KEYS[8], 'o', ARGV[i]) end
+  for i = 2, #ARGV, 2 do
+    entries[#entries + 1] = entry(KEYS[8], 'o', ARGV[i + 1], fresh and ARGV[i] == fresh_owner)
+  end
+  local text = redis.call('GET', KEYS[1])
+  local record = {}
+  if text then
+    for i, value in pairs({ cmsgpack.unpack(text) }) do
+      if i <= ${OFFSET} then record[i] = type(value) == 'number' and string.format('%.0f', value) or value end
+    end
+  end
+  for i = 1, ${OFFSET} do record[i] = record[i] or false end
   return {
-    redis.call('HMGET', KEYS[1], 'last', 'offset'), redis.call('HGETALL', KEYS[2]), redis.call('HGETALL', KEYS[5]),
+    record, redis.call('HGETALL', KEYS[2]), redis.call('HGETALL', KEYS[5]),
     redis.call('ZRANGE', KEYS[3], 0, -1, 'WITHSCORES'), redis.call('ZRANGE', KEYS[4], 0, -1, 'WITHSCORES'), lives,
-    entry(KEYS[7], 'n', ARGV[1]), entries,
+    entry(KEYS[7], 'n', ARGV[1], fresh), entries,
   }`;
 type Dumped = [
-  fields: (string | null)[],
+  record: (string | null)[],
   holds: string[],
   places: string[],
   deadlines: string[],
@@ -64,7 +111,10 @@ type Dumped = [
   entries: string[],
 ];
 
-const overAt = (text = '-') => (text === '-' ? undefined : text === '?' ? NaN : Number(text));
+function overAt(text = '-'): number | undefined {
+  if (text === 'twice') throw new Error('what is fresh is in an index as well');
+  return text === '-' ? undefined : text === '?' ? NaN : Number(text);
+}
 
 /** The scripts of locks without any node: whoever calls is made up, and what they say to nodes is collected. */
 export class ScriptedLocks {
@@ -124,43 +174,76 @@ export class ScriptedLocks {
 
   /** Lets lock time pass, by the lock's own way of keeping it. */
   async advance(name: string, ms: number): Promise<void> {
-    const [lock = ''] = this.keys.of(name);
-    if ((await this.redis.exists(lock)) === 1) await this.redis.hincrby(lock, 'offset', ms);
+    await this.redis.eval(SET_OFFSET, 1, this.keys.of(name), 'by', ms);
   }
 
-  /** Lets lock time pass until then; the lock must be there. */
+  /** Lets lock time pass until then. */
   async advanceTo(name: string, then: number): Promise<void> {
-    const [lock = ''] = this.keys.of(name);
-    const script = `
-      local time = redis.call('TIME')
-      redis.call('HSET', KEYS[1], 'offset', ARGV[1] - (time[1] * 1000 + math.floor(time[2] / 1000)))`;
-    await this.redis.eval(script, 1, lock, then);
+    await this.redis.eval(SET_OFFSET, 1, this.keys.of(name), 'to', then);
+  }
+
+  /** The keys of a lock, as its scripts derive them. */
+  own(name: string): OwnKeys {
+    const lock = this.keys.of(name);
+    const key = (kind: string) => lock.replace(':lk:', `:${kind}:`);
+    return { lock, holds: key('h'), deadlines: key('d'), queue: key('q'), places: key('w'), watchers: key('wt') };
+  }
+
+  bucketOf(name: string): number {
+    return Number(/\{lock(\d+)\}/.exec(this.keys.of(name))?.[1]);
+  }
+
+  /** Takes and gives back so many locks in its bucket that what is fresh there is too much, and some is moved. */
+  async crowdBucket(name: string): Promise<void> {
+    const store = this.store(bystander());
+    const wanted = { owner: 'a', mode: 'exclusive' as const, leaseMs: 1000, waitMs: 0, call: 'c' };
+    const others: string[] = [];
+    for (let i = 0; others.length < NEIGHBOURS; i += 1) {
+      if (this.bucketOf(`beside ${i}`) === this.bucketOf(name)) others.push(`beside ${i}`);
+    }
+    await Promise.all(others.map((other) => store.acquire({ name: other, ...wanted })));
+    await Promise.all(others.map((other) => store.release(other, 'a', undefined, undefined)));
   }
 
   /** As if Redis had lost the lock. */
   async lose(name: string, owners: readonly string[]): Promise<void> {
-    const keys = this.keys.of(name);
-    const [names = '', pairs = '', due = ''] = keys.slice(6);
+    const { names, owners: pairs, due, fresh } = this.keys.ofBucket(this.bucketOf(name));
     const mine = owners.map((owner) => pairOf(owner, name));
     await Promise.all([
-      this.redis.del(...keys.slice(0, 6)),
+      this.redis.del(...Object.values(this.own(name))),
       this.redis.zrem(names, name),
       this.redis.zrem(pairs, ...mine),
       this.redis.zrem(due, `n${name}`, ...mine.map((pair) => `o${pair}`)),
+      this.redis.hdel(fresh, name),
     ]);
   }
 
-  /** @param owners those whose entries in the indices are looked at */
+  /**
+   * @param owners those whose entries in the indices are looked at
+   * @throws Error where the lock has more than one form at once
+   */
   async dump(name: string, owners: readonly string[] = []): Promise<LockDump> {
-    const pairs = owners.map((owner) => pairOf(owner, name));
-    const answer = await this.redis.eval(DUMP, 9, ...this.keys.of(name), name, ...pairs);
-    const [[last, offset], holds, places, deadlines, queue, lives, entry, entries] = answer as Dumped;
+    const own = this.own(name);
+    const { names, owners: pairs, due, fresh } = this.keys.ofBucket(this.bucketOf(name));
+    const asked = owners.flatMap((owner) => [owner, pairOf(owner, name)]);
+    const keys = [...Object.values(own), names, pairs, due, fresh];
+    const answer = (await this.redis.eval(DUMP, keys.length, ...keys, name, ...asked)) as Dumped;
+    const [[, last, mode, sole, token, deadline, lease, call, , , offset], holds, places, deadlines, queue] = answer;
+    const [, , , , , lives, entry, entries] = answer;
+    const kinds = Object.keys(own) as (keyof OwnKeys)[];
+    if (typeof sole === 'string') {
+      if (kinds.some((kind, i) => kind !== 'lock' && kind !== 'watchers' && lives[i] !== -2))
+        throw new Error('a lock with its hold in its own key has other keys as well');
+      holds.push(sole, [mode, token, lease, call, 1, deadline, '-', '-', '-'].join(' '));
+      deadlines.push(sole, deadline ?? '');
+    }
     return {
       now: Number(last ?? 0),
       offset: Number(offset ?? 0),
+      sole: typeof sole === 'string',
       holds: withScores(holds, deadlines),
       places: withScores(places, queue),
-      lives: new Map(KINDS.flatMap((kind, i) => (lives[i] === -2 ? [] : [[kind, lives[i] ?? 0] as const]))),
+      lives: new Map(kinds.flatMap((kind, i) => (lives[i] === -2 ? [] : [[kind, lives[i] ?? 0] as const]))),
       entry: overAt(entry),
       entries: new Map(owners.map((owner, i) => [owner, overAt(entries[i])])),
     };
@@ -168,13 +251,17 @@ export class ScriptedLocks {
 
   /** What a listing shows of the lock's bucket under its name, and who waits for it as the search for deadlocks asks. */
   async listed(name: string, owners: readonly string[]): Promise<{ names: string[]; waiting: string[] }> {
-    const [, , , , places = '', , namesKey = '', pairs = '', due = ''] = this.keys.of(name);
-    const range = [`[${name}`, `[${name}`, 10];
-    const [[, , ...names], waits] = await Promise.all([
-      this.run(listScript, [namesKey, due], ['n', ...range]),
-      this.run(waitsScript, [pairs], [places.slice(0, -name.length), 1000, ...owners]),
+    const send = <Answer>(script: LuaScript<Answer>, keys: string[], args: RedisArgument[]) =>
+      this.run(script, keys, args);
+    const listing = new LockListing(send, this.keys);
+    const [{ names }, waits] = await Promise.all([
+      listing.page(name, undefined, undefined, 10),
+      listing.waitsOf(owners),
     ]);
-    return { names, waiting: waits.filter((_, i) => i % 2 === 0 && waits[i + 1] === name) };
+    return {
+      names: names.filter((one) => one === name),
+      waiting: waits.filter((wait) => wait.name === name).map(({ owner }) => owner),
+    };
   }
 
   /** What was told since the last time. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, startRedis, type TestRedis } from '../cluster/index.js';
 import { scripts } from '../../libs/lock/lock.scripts.js';
+import { LockListing, type NamePage } from '../../libs/lock/lock.listing.js';
 import type { LockStore, Stepped } from '../../libs/lock/lock.store.js';
 import { costOfCalls } from './redis.cost.js';
 import { bystander, ScriptedLocks } from './scripted.lock.js';
@@ -41,6 +42,13 @@ describe('the scripts of a lock with many holders or waiters', () => {
   };
   const many = (count: number, one: (i: number) => Promise<unknown>) =>
     Promise.all(Array.from({ length: count }, (_, i) => one(i)));
+  /** Moves locks of one bucket into its indices. */
+  const index = async (names: string[]) => {
+    const { fresh } = locks.keys.ofBucket(locks.bucketOf(names[0] ?? ''));
+    while ((await locks.redis.hmget(fresh, ...names)).some((entry) => entry !== null)) {
+      await locks.crowdBucket(names[0] ?? '');
+    }
+  };
   const offers = async () => (await locks.messages()).filter(({ kind }) => kind === 'lock.offer');
 
   it('grants a run of shared waiters 128 at a time, each once, in their order', async () => {
@@ -146,30 +154,72 @@ describe('the scripts of a lock with many holders or waiters', () => {
   it('forces holders free in parts, and spares whoever was granted it since', async () => {
     await many(5, (i) => acquire(store, 'force', `holder${i}`, 'shared', 0));
     const most = 2;
-    const part = async (bound: string) => {
-      const args = ['force', 0, '3 1:living', 2000, locks.channel, 'living', most, bound];
-      const [, , , , ended, token, left] = await locks.run(scripts.force.script, locks.keys.of('force'), args);
-      return { ended, bound: String(token), left: left === 1 };
+    const part = async (bound: number | undefined) => {
+      const context = ['3 1:living', 2000, locks.channel, 'living', 'living', 1];
+      const args = [JSON.stringify(context), 0, most, bound ?? ''];
+      const [, , , , ended, token, left] = await locks.run(scripts.force.script, [locks.keys.of('force')], args);
+      return { ended: Number(ended), bound: Number(token), left: left === 1 };
     };
-    const first = await part('');
+    const first = await part(undefined);
     expect(first).toMatchObject({ ended: most, left: true });
     expect(await acquire(store, 'force', 'later', 'shared', 0)).toMatchObject({ kind: 'granted', how: 'new' });
-    let ended = first.ended as number;
+    let { ended } = first;
     for (let left = true; left;) {
       const next = await part(first.bound);
-      ended += next.ended as number;
+      ended += next.ended;
       ({ left } = next);
     }
     expect(ended).toBe(5);
     expect((await store.inspect('force')).holders).toMatchObject([{ owner: 'later' }]);
   });
 
+  it('keeps a lock with one holder in one key, and again when others have come and gone', async () => {
+    const keys = async () => [...(await locks.dump('sole')).lives.keys()];
+    for (let round = 0; round < 2; round += 1) {
+      await acquire(store, 'sole', 'a', 'exclusive', 0);
+      expect(await keys()).toEqual(['lock']);
+      await store.renew('sole', 'a', 1000, 'c');
+      await acquire(store, 'sole', 'a', 'shared', 0);
+      expect(await keys()).toEqual(['lock']);
+      await acquire(store, 'sole', 'b', 'shared', 0);
+      await acquire(store, 'sole', 'c', 'exclusive', 1000);
+      expect(await keys()).toEqual(['lock', 'holds', 'deadlines', 'queue', 'places']);
+      await store.leave('sole', 'c');
+      await store.release('sole', 'a', undefined, undefined);
+      await store.release('sole', 'b', undefined, undefined);
+      expect(await keys()).toEqual(['lock']);
+    }
+  });
+
+  it('lists what is fresh in its bucket and what is not, each once, in the order of names', async () => {
+    const { fresh, names } = locks.keys.ofBucket(locks.bucketOf('listed'));
+    const listing = new LockListing((script, keys, args) => locks.run(script, keys, args), locks.keys);
+    const mine = Array.from({ length: 4000 }, (_, i) => `listed ${String(i).padStart(4, '0')}`).filter(
+      (name) => locks.bucketOf(name) === locks.bucketOf('listed'),
+    );
+    const wanted = mine.slice(0, 50);
+    await many(wanted.length, (i) => acquire(store, wanted[i] ?? '', i % 2 === 0 ? 'even' : 'odd', 'exclusive', 0));
+    expect(await locks.redis.hlen(fresh)).toBeGreaterThan(1);
+    expect(await locks.redis.zcard(names)).toBeGreaterThan(1);
+    for (const owner of [undefined, 'even', 'odd']) {
+      const listed: string[] = [];
+      for (let after: string | undefined = '', pages = 0; after !== undefined && pages < 100; pages += 1) {
+        const page: NamePage = await listing.page('listed ', owner, after === '' ? undefined : after, 7);
+        listed.push(...page.names);
+        after = page.next;
+      }
+      const parity = owner === 'even' ? 0 : 1;
+      expect(listed).toEqual(wanted.filter((_, i) => owner === undefined || i % 2 === parity));
+    }
+  });
+
   it('keeps each index until the last lock in it is over, whatever the others had before', async () => {
-    const [, , , , , , names = '', owners = '', due = ''] = locks.keys.of('kept');
+    const { names, owners, due } = locks.keys.ofBucket(locks.bucketOf('kept'));
     // Of a lock that was over, one entry is cleared and another is not yet.
     await locks.redis.zadd(due, (await timeOf(redis)) + 3_600_000, 'oleft');
     await locks.redis.pexpire(due, 3_600_000);
     await store.acquire({ name: 'kept', owner: 'a', mode: 'exclusive', leaseMs: 5000, waitMs: 0, call: 'c' });
+    await index(['kept']);
     expect(await store.renew('kept', 'a', 60_000, 'c')).toBe(60_000);
     expect(await locks.redis.pttl(names)).toBeGreaterThan(60_000);
     expect(await locks.redis.pttl(owners)).toBeGreaterThan(60_000);
@@ -181,14 +231,15 @@ describe('the scripts of a lock with many holders or waiters', () => {
       store.acquire({ name: 'crowd', owner, mode: 'shared', leaseMs, waitMs: 0, call: 'c' });
     // Enough to have a bucket in which there are several, and one that stays.
     const names = Array.from({ length: 400 }, (_, i) => `brief ${i}`);
-    const bucketOf = (name: string) => locks.keys.of(name)[6] ?? '';
-    const bucket = bucketOf('brief 0');
-    const mine = names.filter((name) => bucketOf(name) === bucket).slice(0, 6);
-    const stays = Array.from({ length: 400 }, (_, i) => `stays ${i}`).find((name) => bucketOf(name) === bucket) ?? '';
+    const bucket = locks.bucketOf('brief 0');
+    const mine = names.filter((name) => locks.bucketOf(name) === bucket).slice(0, 6);
+    const stays =
+      Array.from({ length: 400 }, (_, i) => `stays ${i}`).find((name) => locks.bucketOf(name) === bucket) ?? '';
     expect(mine).toHaveLength(6);
     await acquire(store, stays, 'a', 'exclusive', 0);
     const brief = { owner: 'a', mode: 'exclusive' as const, leaseMs: LEASE_MS, waitMs: 0, call: 'c' };
     await Promise.all(mine.map((name) => store.acquire({ ...brief, name })));
+    await index([stays, ...mine]);
     await many(6000, (i) => shared(`holder${i}`, 1000));
     await shared('last', LEASE_MS);
     for (const ttl of (await locks.dump('crowd')).lives.values()) expect(ttl).toBeLessThanOrEqual(1000 + KEEP_MS);
@@ -198,7 +249,7 @@ describe('the scripts of a lock with many holders or waiters', () => {
     const until = (await locks.dump(mine[0] ?? '')).entry ?? 0;
     await eventually(async () => (await timeOf(redis)) > until - KEEP_MS, { what: 'the leases to end' });
     for (const name of mine) expect(await listed(name)).toEqual([]);
-    const entries = () => locks.redis.zcard(bucket);
+    const entries = () => locks.redis.zcard(locks.keys.ofBucket(bucket).names);
     expect(await entries(), 'they are only not shown').toBe(7);
 
     await eventually(async () => (await timeOf(redis)) > until, { what: 'the entries to be over', timeoutMs: 10_000 });
@@ -210,9 +261,9 @@ describe('the scripts of a lock with many holders or waiters', () => {
     // Of each lock there is an entry under its name and one under its owner: four of these twelve with each call.
     expect(left.at(-1)).toBe(1);
     expect(left[0]).toBeGreaterThan(1);
-    expect(await locks.redis.zcard(locks.keys.of(stays)[8] ?? '')).toBe(2);
+    expect(await locks.redis.zcard(locks.keys.ofBucket(bucket).due)).toBe(2);
 
-    const keys = locks.keys.of('crowd').slice(0, 6);
+    const keys = Object.values(locks.own('crowd'));
     await eventually(async () => (await locks.redis.exists(...keys)) === 0, {
       what: 'the keys of the crowd to go',
       timeoutMs: 1000 + KEEP_MS,

@@ -57,6 +57,7 @@ const action = fc.oneof(
     arbitrary: fc.record({ do: fc.constant('renew' as const), ...at, lease: fc.constantFrom(0, 100, 20_000) }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('extend' as const), ...at, call }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('crowd the bucket' as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('check' as const), instance }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('force' as const), instance }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('refuse' as const), ...at, current: fc.boolean() }) },

@@ -1,7 +1,7 @@
 -- The indices of a bucket: names, and owners with the lock that they hold or wait for. Each entry has in `due` the time, by
 -- Redis's clock, when it is certainly over, so that it can be cleared without a look at its lock.
 -- Most locks are given back soon, so a lock with one holder is at first only in `fresh`: name -> when it is over, owner.
--- What is too many there is moved into the indices, some at a time; a listing moves all.
+-- What is too many there is moved into the indices, some at a time; a listing looks at both.
 --- @include "keep"
 local FRESH_MOST, FRESH_MOVED = 32, 16
 -- Keeps the key of what is fresh, with its life, where the last lock leaves it. No text in UTF-8 has this byte.
@@ -31,26 +31,30 @@ local function clear_index(bucket, millis, most)
   redis.call('ZREM', bucket.due, unpack(over))
 end
 
+-- When a lock that is fresh is over, and its owner.
+local function fresh_of(name, text)
+  if name == MARK then return 0 end
+  return cmsgpack.unpack(text)
+end
+
 -- Moves some of what is fresh into the indices, and clears twice as many entries as it adds.
--- @param entries name, what `fresh` has of it, ..
-local function settle(bucket, entries, millis)
+local function settle(bucket, millis)
+  local some = redis.call('HRANDFIELD', bucket.fresh, FRESH_MOVED, 'WITHVALUES')
   local names, owners, ends, moved, latest = {}, {}, {}, {}, 0
-  for i = 1, #entries, 2 do
-    local name = entries[i]
-    if name ~= MARK then
-      moved[#moved + 1] = name
-      local over, owner = cmsgpack.unpack(entries[i + 1])
-      if over > millis then
-        local pair = pair_of(owner, name)
-        names[#names + 1], names[#names + 2] = 0, name
-        owners[#owners + 1], owners[#owners + 2] = 0, pair
-        ends[#ends + 1], ends[#ends + 2], ends[#ends + 3], ends[#ends + 4] = over, 'n' .. name, over, 'o' .. pair
-        latest = math.max(latest, over)
-      end
+  for i = 1, #some, 2 do
+    local name = some[i]
+    local over, owner = fresh_of(name, some[i + 1])
+    if name ~= MARK then moved[#moved + 1] = name end
+    if over > millis then
+      local pair = pair_of(owner, name)
+      names[#names + 1], names[#names + 2] = 0, name
+      owners[#owners + 1], owners[#owners + 2] = 0, pair
+      ends[#ends + 1], ends[#ends + 2], ends[#ends + 3], ends[#ends + 4] = over, 'n' .. name, over, 'o' .. pair
+      latest = math.max(latest, over)
     end
   end
-  if #moved > 0 then redis.call('HDEL', bucket.fresh, unpack(moved)) end
-  if #names == 0 then return end
+  redis.call('HDEL', bucket.fresh, unpack(moved))
+  if latest == 0 then return end
   redis.call('ZADD', bucket.names, unpack(names))
   redis.call('ZADD', bucket.owners, unpack(owners))
   redis.call('ZADD', bucket.due, unpack(ends))
@@ -62,7 +66,5 @@ end
 local function put_fresh(bucket, name, owner, over, millis)
   local added = redis.call('HSET', bucket.fresh, name, cmsgpack.pack(over, owner))
   if let_live(bucket.fresh, over, millis) < 0 then redis.call('HSET', bucket.fresh, MARK, '') end
-  if added == 1 and redis.call('HLEN', bucket.fresh) > FRESH_MOST then
-    settle(bucket, redis.call('HRANDFIELD', bucket.fresh, FRESH_MOVED, 'WITHVALUES'), millis)
-  end
+  if added == 1 and redis.call('HLEN', bucket.fresh) > FRESH_MOST then settle(bucket, millis) end
 end
