@@ -75,7 +75,11 @@ export class LockListing {
     if (owners.length === 0) return [];
     const parts = await Promise.all(
       LockKeys.buckets.map((bucket) => {
-        return this.send(waitsScript, [this.keys.ofBucket(bucket).owners], [this.keys.placesIn(bucket), MOST_WAITS_OF_ONE, ...owners]);
+        return this.send(
+          waitsScript,
+          [this.keys.ofBucket(bucket).owners],
+          [this.keys.placesIn(bucket), MOST_WAITS_OF_ONE, ...owners],
+        );
       }),
     );
     const waits: { owner: string; name: string }[] = [];

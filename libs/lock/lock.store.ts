@@ -223,7 +223,12 @@ export class LockStore {
     name: string,
     args: RedisArgument[],
   ): Promise<Rest> {
-    const answer = await this.send(script, [this.keys.of(name)], [this.#context(), this.caller.floor(), ...args], joins);
+    const answer = await this.send(
+      script,
+      [this.keys.of(name)],
+      [this.#context(), this.caller.floor(), ...args],
+      joins,
+    );
     const [time, wake, more, expired, ...rest] = answer;
     this.onStepped({ name, time, wakeMs: wake < 0 ? undefined : wake, more: more === 1, expired });
     return rest as Rest;

@@ -226,7 +226,7 @@ describe('waiting for a lock', () => {
           what: 'locks to be granted',
         });
       }
-      await acquire(own.node(1), 'released', 'a');
+      await acquire(own.node(1), 'released', 'a', { leaseMs: 5000 });
       await acquire(own.node(1), 'expired', 'a', { leaseMs: 2000 });
       await acquire(own.node(2), 'expired', 'b', { leaseMs: 2000, waitMs: 200 });
       await acquire(own.node(1), 'expired shared', 'a', { leaseMs: 2000, mode: 'shared' });

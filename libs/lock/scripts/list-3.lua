@@ -19,7 +19,7 @@ local function run()
   end
   local all = redis.call('HGETALL', KEYS[3])
   for i = 1, #all, 2 do
-    local over, owner = fresh_of(all[i], all[i + 1])
+    local over, owner = cmsgpack.unpack(all[i + 1])
     if over - KEEP_MS > millis then fresh[#fresh + 1], fresh[#fresh + 2] = all[i], owner end
   end
   return { #entries < tonumber(ARGV[4]) and 1 or 0, entries[#entries] or '', listed, fresh }

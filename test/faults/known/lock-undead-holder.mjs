@@ -2,4 +2,5 @@
 import { rewrite } from './lock.scripts.mjs';
 
 rewrite('local function expire()', 'local function expire() if true then return false end');
-rewrite("return redis.call('ZCOUNT', KEYS[3], '(' .. exact(lock.now), '+inf')", "return redis.call('ZCARD', KEYS[3])");
+rewrite("return redis.call('ZCOUNT', key_of('deadlines'), '(' .. exact(lock.now), '+inf')", 'return lock.holds');
+rewrite('return lock.deadline > lock.now and 1 or 0', 'return 1');

@@ -4,17 +4,13 @@
 -- What is too many there is moved into the indices, some at a time; a listing looks at both.
 --- @include "keep"
 local FRESH_MOST, FRESH_MOVED = 32, 16
--- Keeps the key of what is fresh, with its life, where the last lock leaves it. No text in UTF-8 has this byte.
-local MARK = '\255'
 
 -- An owner with a lock, as the index of owners has them.
 local function pair_of(owner, name) return string.len(owner) .. ':' .. owner .. name end
 
 -- A key lives at least until then, and is given a little more time, so that it is not moved with every call.
 local function let_live(key, till, millis)
-  local left = redis.call('PTTL', key)
-  if left < till - millis then redis.call('PEXPIRE', key, till - millis + KEEP_MS) end
-  return left
+  if redis.call('PTTL', key) < till - millis then redis.call('PEXPIRE', key, till - millis + KEEP_MS) end
 end
 
 -- Removes entries that are over, so many at most.
@@ -31,20 +27,14 @@ local function clear_index(bucket, millis, most)
   redis.call('ZREM', bucket.due, unpack(over))
 end
 
--- When a lock that is fresh is over, and its owner.
-local function fresh_of(name, text)
-  if name == MARK then return 0 end
-  return cmsgpack.unpack(text)
-end
-
 -- Moves some of what is fresh into the indices, and clears twice as many entries as it adds.
 local function settle(bucket, millis)
   local some = redis.call('HRANDFIELD', bucket.fresh, FRESH_MOVED, 'WITHVALUES')
   local names, owners, ends, moved, latest = {}, {}, {}, {}, 0
   for i = 1, #some, 2 do
     local name = some[i]
-    local over, owner = fresh_of(name, some[i + 1])
-    if name ~= MARK then moved[#moved + 1] = name end
+    local over, owner = cmsgpack.unpack(some[i + 1])
+    moved[#moved + 1] = name
     if over > millis then
       local pair = pair_of(owner, name)
       names[#names + 1], names[#names + 2] = 0, name
@@ -65,6 +55,6 @@ end
 -- The lock is in no index: it is fresh until then.
 local function put_fresh(bucket, name, owner, over, millis)
   local added = redis.call('HSET', bucket.fresh, name, cmsgpack.pack(over, owner))
-  if let_live(bucket.fresh, over, millis) < 0 then redis.call('HSET', bucket.fresh, MARK, '') end
+  let_live(bucket.fresh, over, millis)
   if added == 1 and redis.call('HLEN', bucket.fresh) > FRESH_MOST then settle(bucket, millis) end
 end
