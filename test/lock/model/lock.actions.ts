@@ -151,6 +151,9 @@ const holdsBack: Action = { do: 'hold back', holds: true };
 const checks: Action = { do: 'check', instance: 'i2' };
 const confirmsAll = (owner: string): Action => ({ do: 'confirm own', instance: 'i1', owner, lease: 900, call: 'last' });
 
+/** Until the lock is most likely in the indices of its bucket. */
+const crowds = Array.from({ length: 4 }, (): Action => ({ do: 'crowd the bucket' }));
+
 /** States that chance alone seldom comes to. */
 const opening = fc.constantFrom<Action[]>(
   [],
@@ -201,6 +204,10 @@ const opening = fc.constantFrom<Action[]>(
   // A deadline was told and is later by then; nobody has heard of the new one.
   [isBrief('b'), waits('a', 'i1'), renews('b'), passes(1000), checks],
   [watches, isBrief('b'), renews('b'), passes(1000), checks],
+  // One holder whose entries are in the indices: renewed, joined by another, released.
+  [isBrief('b'), ...crowds, renews('b')],
+  [watches, shares('a'), ...crowds, shares('b'), releases('a'), releases('b')],
+  [isBrief('a'), ...crowds, passes(1000), shares('b')],
   // An offer of an upgrade that lapsed and was seen by nobody.
   [shares('a'), shares('b'), upgrades('a'), releases('b'), passes(2500), { do: 'look', instance: 'i1' }],
   // One that is forced back to its place, and waits for less than the shared hold would have lasted.
