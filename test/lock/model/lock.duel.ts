@@ -291,10 +291,12 @@ export class LockDuel {
       locks.messages(),
     ]);
     const { time = 0, wakeMs, more, expired } = this.#stepped ?? {};
+    // A lock that is free and has nothing to remember has no key, and Redis's time.
+    const now = dump.lives.has('lock') ? dump.now : time;
 
-    expect(dump.now, 'lock time never goes back').toBeGreaterThanOrEqual(model.now);
-    expect(dump.now - time).toBe(dump.offset);
-    model.now = dump.now;
+    expect(now, 'lock time never goes back').toBeGreaterThanOrEqual(model.now);
+    expect(now - time).toBe(dump.offset);
+    model.now = now;
     this.#offset = dump.offset;
     Object.assign(model, { told: [], expired: 0 });
     const who = { instance: id, epoch, snapshot, grants: !this.#holdsBack };

@@ -55,6 +55,8 @@ end
 -- The lock is in no index: it is fresh until then.
 local function put_fresh(bucket, name, owner, over, millis)
   local added = redis.call('HSET', bucket.fresh, name, cmsgpack.pack(over, owner))
+  local count = added == 1 and redis.call('HLEN', bucket.fresh)
+  if count == 1 then return redis.call('PEXPIRE', bucket.fresh, over - millis + KEEP_MS) end
   let_live(bucket.fresh, over, millis)
-  if added == 1 and redis.call('HLEN', bucket.fresh) > FRESH_MOST then settle(bucket, millis) end
+  if added == 1 and count > FRESH_MOST then settle(bucket, millis) end
 end

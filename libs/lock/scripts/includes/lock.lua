@@ -53,7 +53,7 @@ local function load_lock()
     token, last, mode, sole, held, deadline, lease, call,
       ticket, seq, offset, watch, alarm, spread, armed, head, waits, back = cmsgpack.unpack(text)
   end
-  lock.micros, lock.millis, lock.due = micros, millis, nil
+  lock.micros, lock.millis, lock.due, lock.kept = micros, millis, nil, text
   lock.token, lock.mode = token or 0, mode or ''
   lock.sole, lock.sole_mode, lock.held, lock.deadline, lock.lease, lock.call = sole, mode, held, deadline, lease, call
   lock.ticket, lock.seq, lock.offset = ticket or 0, seq or 0, offset or 0
@@ -81,6 +81,7 @@ local function text_of_life(ms)
   return life
 end
 
+-- A free lock of which nothing is to be remembered has no key at all (next_token).
 local function save_record(ms)
   local text
   if lock.spread or lock.ticket > 0 or lock.seq > 0 or lock.offset ~= 0 or lock.watch > 0 then
@@ -91,13 +92,18 @@ local function save_record(ms)
     text = cmsgpack.pack(
       lock.token, lock.now, lock.mode, lock.sole, lock.held, lock.deadline, lock.lease, lock.call)
   else
-    text = cmsgpack.pack(lock.token, lock.now)
+    if lock.kept then redis.call('DEL', KEYS[1]) end
+    return
   end
   redis.call('SET', KEYS[1], text, 'PX', text_of_life(ms))
 end
 
+-- The highest token that this script has given to any lock: a clock that is set back a little may find the last holder's
+-- key gone. What this misses (a restart of Redis), the nodes' floor has.
+local highest = 0
 local function next_token()
-  lock.token = math.max(lock.token, FLOOR, lock.micros) + 1
+  lock.token = math.max(lock.token, FLOOR, lock.micros, highest) + 1
+  highest = lock.token
   return lock.token
 end
 
