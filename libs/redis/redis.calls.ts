@@ -114,7 +114,12 @@ export class ScriptCalls {
   async #joined(calls: readonly ScriptCall[]): Promise<unknown[] | undefined> {
     const [{ script, server }] = calls as [ScriptCall];
     const keys = calls.flatMap((call) => call.keys);
-    const args = calls.flatMap((call) => [call.args.length, ...call.args]);
+    const shared = sharedBy(calls);
+    const args: RedisArgument[] = [shared, ...(calls[0]?.args.slice(0, shared) ?? [])];
+    for (const call of calls) {
+      args.push(call.args.length - shared);
+      for (let i = shared; i < call.args.length; i += 1) args.push(call.args[i] ?? '');
+    }
     return await this.#send(
       script,
       server,
@@ -141,6 +146,14 @@ export class ScriptCalls {
       await this.#libraries.load(script);
     }
   }
+}
+
+/** With how many arguments all calls begin that are the same, as what a process says of itself with each call. */
+function sharedBy([first, ...others]: readonly ScriptCall[]): number {
+  let shared = 0;
+  const isShared = ({ args }: ScriptCall) => shared < args.length && args[shared] === first?.args[shared];
+  while (first && shared < first.args.length && others.every(isShared)) shared += 1;
+  return shared;
 }
 
 function sizeOf(args: readonly RedisArgument[]): number {

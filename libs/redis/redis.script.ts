@@ -66,7 +66,10 @@ export function otherVersions({ library }: LuaScript, names: readonly string[]):
   return names.filter((name) => name !== library && isVersion.test(name));
 }
 
-/** The function of a library that takes several calls: of each its keys, and before its arguments their number. */
+/**
+ * The function of a library that takes several calls: of each its keys, how many arguments all of them begin with, these,
+ * and of each the number of the others and the others.
+ */
 export const joinedOf = ({ library }: LuaScript): string => `${library}_joined`;
 
 /** @param text of a script, with what it includes */
@@ -91,10 +94,13 @@ local function alone(keys, args)
 end
 local function joined(keys, args)
   COMMAND = COMMAND + 1
-  local answers, key, first = {}, 1, 1
+  local answers, key, shared = {}, 1, tonumber(args[1])
+  local first = shared + 2
   while first <= #args do
     local last = first + tonumber(args[first])
-    local done, answer = pcall(call, { unpack(keys, key, key + ${numberOfKeys - 1}) }, { unpack(args, first + 1, last) })
+    local own = { unpack(args, 2, shared + 1) }
+    for i = first + 1, last do own[#own + 1] = args[i] end
+    local done, answer = pcall(call, { unpack(keys, key, key + ${numberOfKeys - 1}) }, own)
     if not done then
       -- What a command answered begins with its code, what Lua says does not.
       local text = type(answer) == 'table' and answer.err or tostring(answer)
