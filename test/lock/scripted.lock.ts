@@ -43,14 +43,7 @@ export interface LockDump {
 }
 
 /** The keys of a lock by itself. */
-export interface OwnKeys {
-  readonly lock: string;
-  readonly holds: string;
-  readonly deadlines: string;
-  readonly queue: string;
-  readonly places: string;
-  readonly watchers: string;
-}
+export type OwnKeys = Readonly<Record<'lock' | 'holds' | 'deadlines' | 'queue' | 'places' | 'watchers', string>>;
 
 /** More than a bucket has that are in no index. */
 const NEIGHBOURS = 40;
