@@ -1,3 +1,4 @@
+/** A power of two. */
 const BUCKETS = 64;
 
 interface BucketKeys {
@@ -35,9 +36,11 @@ export class LockKeys {
   }
 }
 
-/** A lock is in the same bucket on every node: FNV-1a of its name in UTF-16, mixed so that names that differ in their end spread. */
+/** A lock is in the same bucket on every node: FNV-1a of its name in UTF-16, with the last mixing of MurmurHash3. */
 function bucketOf(name: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < name.length; i += 1) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
-  return (Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) >>> 16) % BUCKETS;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) & (BUCKETS - 1);
 }

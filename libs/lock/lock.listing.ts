@@ -42,8 +42,9 @@ export class LockListing {
     const scope = Buffer.from(owner === undefined ? '' : `${Buffer.byteLength(owner)}:${owner}`);
     const min = after === undefined ? ['[', scope, prefix] : ['(', scope, after];
     const range = [bytesOf(min), bytesOf(['(', scope, prefix, END])];
-    // Names spread evenly over the buckets; a little more than its part from each fills most pages.
-    const share = Math.ceil((limit / LockKeys.buckets.length) * 1.3) + 4;
+    // Names spread over the buckets by chance; three deviations more than its part from each fills nearly every page.
+    const part = limit / LockKeys.buckets.length;
+    const share = Math.ceil(part + 3 * Math.sqrt(part)) + 4;
     const parts = await Promise.all(
       LockKeys.buckets.map((bucket) => {
         const { names, owners, due, fresh } = this.keys.ofBucket(bucket);
