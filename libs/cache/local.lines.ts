@@ -28,12 +28,15 @@ export class LocalLines {
   readonly #copies: LRUCache<string, HeldCopy>;
   readonly #underWay = new Map<string, NodeLine>();
   readonly #membership: Membership;
+  readonly #most: number;
   #grants = 0;
 
   constructor(@Inject(SETTINGS) settings: Settings, membership: Membership) {
     this.#membership = membership;
+    this.#most = settings.CACHE_MAX_LINES;
+    // Given that bound as its `max`, it would have lists of so many entries, and empty all of them whenever the only line
+    // goes: half a millisecond of each write of that line.
     this.#copies = new LRUCache({
-      max: settings.CACHE_MAX_LINES,
       maxSize: settings.CACHE_MAX_BYTES,
       sizeCalculation: ({ bytes }) => bytes,
       dispose: ({ copy }, _name, reason) => {
@@ -97,6 +100,7 @@ export class LocalLines {
     if (copy) {
       const reading = new Reading(true, copy.state, copy.version, copy.json);
       this.#copies.set(name, { copy, reading, bytes: sizeOf(name, copy.json), hits: held?.hits ?? 0 });
+      if (this.#copies.size > this.#most) this.#copies.pop();
     } else this.#copies.delete(name);
     this.#tell(held?.copy.state ?? 'I', copy?.state ?? 'I', 1);
   }
