@@ -49,7 +49,9 @@ export class Directory {
   async begin(name: string, writes: readonly Write[], { epoch, upto }: OpenWrite): Promise<WriteAnswer[]> {
     const { snapshot, instance } = this.membership;
     const script = writes.every(({ change }) => change.kind === 'delete') ? scripts.beginDelete : scripts.begin;
-    const args = [...this.#head(name), snapshot, epoch, instance, upto, ...writes.flatMap(writeArguments)];
+    const args = this.#head(name);
+    args.push(snapshot, epoch, instance, upto);
+    for (const write of writes) args.push(...writeArguments(write));
     const [, ...answers] = await this.redis.commands.run(script, this.#keys.of(name), args, writes.length === 1);
     return writes.map(({ id }, index) => parseWrite(id, answers[index] ?? []));
   }
