@@ -34,6 +34,8 @@ export interface IncrementOptions {
   readonly requestId?: string | undefined;
 }
 
+type Conditional = Extract<Change, { kind: 'write' | 'delete' }>;
+
 interface VersionConflict {
   ok: false;
   reason: 'version_conflict';
@@ -141,15 +143,15 @@ export class CacheService {
   async write(key: string, value: unknown, options: WriteOptions = {}): Promise<Written> {
     const json = JSON.stringify(value) as string | undefined;
     if (json === undefined) throw new TypeError('only what JSON can say can be written');
-    const { ttlMs, ifVersion, fence, requestId } = options;
-    const change = { kind: 'write', json, ...given({ ttlMs, ifVersion, fence }) } as const;
-    const outcome = await this.#change(key, change, requestId);
+    const { ttlMs, requestId } = options;
+    const change: Extract<Change, { kind: 'write' }> = { kind: 'write', json };
+    if (ttlMs !== undefined) change.ttlMs = ttlMs;
+    const outcome = await this.#change(key, conditional(change, options), requestId);
     return refusal(outcome) ?? { ok: true, version: known(outcome.version) };
   }
 
   async delete(key: string, options: DeleteOptions = {}): Promise<Deleted> {
-    const { ifVersion, fence, requestId } = options;
-    const outcome = await this.#change(key, { kind: 'delete', ...given({ ifVersion, fence }) }, requestId);
+    const outcome = await this.#change(key, conditional({ kind: 'delete' }, options), options.requestId);
     if (outcome.code === 'not_found') return { ok: false, reason: 'not_found' };
     return refusal(outcome) ?? { ok: true };
   }
@@ -157,7 +159,9 @@ export class CacheService {
   /** Adds to a whole number; an absent line counts as 0. */
   async increment(key: string, options: IncrementOptions = {}): Promise<Incremented> {
     const { by = 1, ttlMs, requestId } = options;
-    const outcome = await this.#change(key, { kind: 'increment', by, ...given({ ttlMs }) }, requestId);
+    const change: Extract<Change, { kind: 'increment' }> = { kind: 'increment', by };
+    if (ttlMs !== undefined) change.ttlMs = ttlMs;
+    const outcome = await this.#change(key, change, requestId);
     if (outcome.code === 'not_a_number') return { ok: false, reason: 'not_a_number' };
     return { ok: true, value: known(outcome.number), version: known(outcome.version) };
   }
@@ -188,16 +192,16 @@ export class CacheService {
     return { lines: found.slice(0, limit), more: found.length > limit };
   }
 
-  async #change(key: string, change: Change, requestId: string | undefined): Promise<Outcome> {
+  #change(key: string, change: Change, requestId: string | undefined): Promise<Outcome> {
     // Own ids begin with an instance, which has no slash.
-    const repeatableAs = requestId === undefined ? undefined : `/${change.kind}/${requestId}`;
-    const outcome = await this.writer.write(key, { change, ...(repeatableAs !== undefined && { repeatableAs }) });
-    if (outcome.code === 'too_many_fences') throw new TooManyFences();
-    return outcome;
+    const order = requestId === undefined ? { change } : { change, repeatableAs: `/${change.kind}/${requestId}` };
+    return this.writer.write(key, order);
   }
 }
 
+/** @throws TooManyFences */
 function refusal({ code, version, number }: Outcome): VersionConflict | StaleToken | undefined {
+  if (code === 'too_many_fences') throw new TooManyFences();
   if (code === 'version_conflict') return { ok: false, reason: code, version: known(version) };
   return code === 'stale_token' ? { ok: false, reason: code, token: known(number) } : undefined;
 }
@@ -207,10 +211,9 @@ function known(number: number | undefined): number {
   return number;
 }
 
-/** The options that were given. */
-function given<Options extends object>(
-  options: Options,
-): { [Name in keyof Options]?: Exclude<Options[Name], undefined> } {
-  const present = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(present) as { [Name in keyof Options]?: Exclude<Options[Name], undefined> };
+/** @returns the change, under the conditions that were given */
+function conditional(change: Conditional, { ifVersion, fence }: DeleteOptions): Conditional {
+  if (ifVersion !== undefined) change.ifVersion = ifVersion;
+  if (fence !== undefined) change.fence = fence;
+  return change;
 }

@@ -36,8 +36,7 @@ export class Directory {
 
   async fill(name: string, { epoch, grant, cacheable }: Fill): Promise<FillAnswer> {
     const [line] = this.#keys.of(name);
-    const { snapshot, instance } = this.membership;
-    const args = [...this.#head(name), snapshot, epoch, instance, grant, cacheable ? '1' : ''];
+    const args = [...this.#asWhom(epoch), name, grant, cacheable ? '1' : ''];
     try {
       return parseFill(await this.redis.commands.run(scripts.fill, [line], args, true));
     } catch (error) {
@@ -47,9 +46,10 @@ export class Directory {
   }
 
   async begin(name: string, writes: readonly Write[], { epoch, upto }: OpenWrite): Promise<WriteAnswer[]> {
-    const { snapshot, instance } = this.membership;
     const script = writes.every(({ change }) => change.kind === 'delete') ? scripts.beginDelete : scripts.begin;
-    const args = [...this.#head(name), snapshot, epoch, instance, upto, ...writes.flatMap(writeArguments)];
+    const args = this.#asWhom(epoch);
+    args.push(name, upto);
+    for (const write of writes) args.push(...writeArguments(write));
     const [, ...answers] = await this.redis.commands.run(script, this.#keys.of(name), args, writes.length === 1);
     return writes.map(({ id }, index) => parseWrite(id, answers[index] ?? []));
   }
@@ -82,6 +82,12 @@ export class Directory {
   async due(firstBucket: number, lastBucket: number, overMs: number, count: number): Promise<string[]> {
     const [before, after] = this.#keys.dueOfAll();
     return await this.redis.commands.run(scripts.due, [before], [after, firstBucket, lastBucket, overMs, count]);
+  }
+
+  /** What calls that go as one begin with, so that it goes once for all of them. */
+  #asWhom(epoch: number): (string | number)[] {
+    const { snapshot, instance } = this.membership;
+    return [this.#channels, this.#hotFrom, snapshot, epoch, instance];
   }
 
   #head(name: string): (string | number)[] {

@@ -167,6 +167,13 @@ describe('the scripts do what the protocol says', () => {
         const [lineKey] = keys.of(name);
         const of = keys.of(name);
         const head = [CHANNELS, name, HOT_FROM];
+        const asWhom = ({ snapshot, epoch }: { snapshot: Snapshot; epoch: number }) => [
+          CHANNELS,
+          HOT_FROM,
+          snapshotText(snapshot),
+          epoch,
+          instanceOf(epoch),
+        ];
         const ids = Array.from({ length: 12 }, (_, index) => `id:${index + 1}`);
         let expected = ABSENT;
         for (const one of steps) {
@@ -182,7 +189,7 @@ describe('the scripts do what the protocol says', () => {
             const answered = await run(
               scripts.fill,
               [lineKey],
-              [...head, snapshotText(one.snapshot), one.epoch, request.instance, one.grant, one.cacheable ? '1' : ''],
+              [...asWhom(one), name, one.grant, one.cacheable ? '1' : ''],
             );
             answer = parseFill(answered);
             due = fill(expected, request, circumstances(answered[0]));
@@ -196,10 +203,8 @@ describe('the scripts do what the protocol says', () => {
             }));
             const request = { ...one, writes, instance: instanceOf(one.epoch) };
             const [now, ...answers] = await run(scripts.begin, of, [
-              ...head,
-              snapshotText(one.snapshot),
-              one.epoch,
-              request.instance,
+              ...asWhom(one),
+              name,
               one.upto,
               ...writes.flatMap(writeArguments),
             ]);

@@ -23,7 +23,7 @@ export const scripts = {
 export const messageKinds = { invalidate: 'cache.invalidate', shared: 'cache.shared', result: 'cache.result' };
 
 /** The arguments that describe one write to BEGIN. */
-export function writeArguments({ id, grant, repeatable, change }: Write): string[] {
+export function writeArguments({ id, grant, repeatable, change }: Write): (string | number)[] {
   const { kind } = change;
   const json = kind === 'write' ? change.json : kind === 'increment' ? String(change.by) : '';
   const ttl = kind === 'write' || kind === 'increment' ? change.ttlMs : undefined;
@@ -31,14 +31,14 @@ export function writeArguments({ id, grant, repeatable, change }: Write): string
   const fence = kind === 'write' || kind === 'delete' ? change.fence : undefined;
   return [
     id,
-    String(grant),
+    grant,
     repeatable ? '1' : '',
     kind,
     json,
-    orEmpty(ttl),
-    orEmpty(ifVersion),
+    ttl ?? '',
+    ifVersion ?? '',
     fence?.lock ?? '',
-    orEmpty(fence?.token),
+    fence?.token ?? '',
   ];
 }
 
@@ -79,8 +79,4 @@ export function parseResult(
     ...(epoch !== '' && { holder: { epoch: Number(epoch), grant: Number(grant) } }),
     ...(expiresInMs !== '' && { expiresInMs: Number(expiresInMs) }),
   };
-}
-
-function orEmpty(value: number | undefined): string {
-  return value === undefined ? '' : String(value);
 }

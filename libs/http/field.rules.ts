@@ -1,4 +1,4 @@
-import { ValidateBy, ValidateIf, type ValidationArguments } from 'class-validator';
+import { ValidateBy, ValidateIf, type ValidationArguments } from './class.validator.js';
 import { about, type Schema } from './request.schema.js';
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -1,4 +1,4 @@
-import { ValidateBy } from 'class-validator';
+import { ValidateBy } from './class.validator.js';
 import { Optional } from './field.rules.js';
 import { about, named, type Schema } from './request.schema.js';
 

@@ -1,4 +1,4 @@
-import { getMetadataStorage, ValidationTypes, type ValidationArguments } from 'class-validator';
+import { getMetadataStorage, ValidationTypes, type ValidationArguments } from './class.validator.js';
 import { metadataOf } from './request.schema.js';
 
 type RequestClass = new () => object;

@@ -1,5 +1,5 @@
 import { Injectable, type ArgumentMetadata, type PipeTransform } from '@nestjs/common';
-import { validateSync } from 'class-validator';
+import { validateSync } from './class.validator.js';
 import { fromQuery } from './fields.js';
 import { nestedFieldsOf } from './nested.fields.js';
 import { invalidFields, type FieldError } from './problem.js';

@@ -1,4 +1,4 @@
-import { getMetadataStorage } from 'class-validator';
+import { getMetadataStorage } from './class.validator.js';
 import { nestedFieldsOf } from './nested.fields.js';
 
 /** A JSON schema (2020-12), as OpenAPI 3.1 takes it. */

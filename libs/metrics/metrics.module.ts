@@ -19,8 +19,8 @@ import { metricProviders } from './metrics.table.js';
 import { QueueDepth } from './queue.depth.js';
 import { QueueFeed } from './queue.feed.js';
 
-/** How often nodejs_eventloop_lag_* look, and wake an idle process: ten milliseconds cost it more than all it does. */
-const LAG_PRECISION_MS = 50;
+/** How often nodejs_eventloop_lag_* look, and wake an idle process: at ten milliseconds it would do little else. */
+const LAG_PRECISION_MS = 100;
 
 /** The log and /metrics, fed by what the services tell of themselves. */
 @Module({

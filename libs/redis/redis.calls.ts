@@ -50,8 +50,8 @@ export class ScriptCalls {
    * the same script where they may join. Calls on the same thing (first key) keep their order.
    * @throws as {@link now}
    */
-  async atEndOfTurn(call: ScriptCall): Promise<unknown> {
-    return await new Promise((resolve, reject) => {
+  atEndOfTurn(call: ScriptCall): Promise<unknown> {
+    return new Promise((resolve, reject) => {
       if (this.#groups.length === 0)
         setImmediate(() => {
           this.#flush();

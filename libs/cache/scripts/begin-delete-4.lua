@@ -6,10 +6,11 @@
 -- KEYS[3] tokens of locks
 -- KEYS[4] names of lines by when they end
 -- ARGV[1] prefix of the channels
--- ARGV[2] name of the line
--- ARGV[3] heat from which on a line is not cached
--- ARGV[4] snapshot
--- ARGV[5] epoch, ARGV[6] instance, ARGV[7] the grant up to which the own registration is void
+-- ARGV[2] heat from which on a line is not cached
+-- ARGV[3] snapshot
+-- ARGV[4] epoch, ARGV[5] instance
+-- ARGV[6] name of the line
+-- ARGV[7] the grant up to which the own registration is void
 -- ARGV[8..] for each write: id, grant, 1 if repeatable, kind, json, ttl, ifVersion, lock, token
 -- Answers { now, for each write: { "pending" } | { "done", code, version, number, epoch, grant, expiresInMs } }
 --- @include "begin"

@@ -2,10 +2,11 @@
 -- A node that has no copy asks for the committed value, and to be registered as a holder of it.
 -- KEYS[1] line
 -- ARGV[1] prefix of the channels
--- ARGV[2] name of the line
--- ARGV[3] heat from which on a line is not cached
--- ARGV[4] snapshot
--- ARGV[5] epoch, ARGV[6] instance, ARGV[7] grant
+-- ARGV[2] heat from which on a line is not cached
+-- ARGV[3] snapshot
+-- ARGV[4] epoch, ARGV[5] instance
+-- ARGV[6] name of the line
+-- ARGV[7] grant
 -- ARGV[8] 1 if a copy may be registered
 -- Answers { now, 'absent' } | { now, 'expired', version }
 --   | { now, 'value', json, version, expiresInMs, found, granted, 1 if a round is open }
@@ -13,7 +14,7 @@
 local function run()
   local nothing = look()
   if nothing then return nothing end
-  local channels, name, hot_from = ARGV[1], ARGV[2], tonumber(ARGV[3])
+  local channels, name, hot_from = ARGV[1], ARGV[6], tonumber(ARGV[2])
   local heat = math.max(line.heat - 1, 0)
   if #line.pending > 0 or ARGV[8] ~= '1' or heat >= hot_from then
     if heat ~= line.heat then redis.call('HSET', KEYS[1], 'h', exact(heat)) end

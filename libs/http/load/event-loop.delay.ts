@@ -2,7 +2,7 @@ import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 
 const SAMPLE_MS = 500;
 /** How often the histogram looks, and wakes an idle process; an idle loop shows this much. */
-const RESOLUTION_MS = 50;
+const RESOLUTION_MS = 100;
 
 /** How late this process gets to what is due, as the mean of half a second. */
 export class EventLoopDelay {

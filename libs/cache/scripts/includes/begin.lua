@@ -16,11 +16,11 @@ local function append(first)
 end
 
 local function run()
-  local channels, name, hot_from = ARGV[1], ARGV[2], tonumber(ARGV[3])
-  local epoch, instance, upto = ARGV[5], ARGV[6], tonumber(ARGV[7])
+  local channels, name, hot_from = ARGV[1], ARGV[6], tonumber(ARGV[2])
+  local epoch, instance, upto = ARGV[4], ARGV[5], tonumber(ARGV[7])
   local now = micros()
   line = load_line(KEYS[1])
-  local holders = without_void(line.holders, epoch, instance, upto, parse_snapshot(ARGV[4]))
+  local holders = without_void(line.holders, epoch, instance, upto, parse_snapshot(ARGV[3]))
   local before = #line.pending
 
   answers, fresh, asked = { exact(now) }, {}, {}

@@ -11,11 +11,11 @@ end
 
 -- Answers what there is to say where no value can be.
 local function look()
-  epoch, instance = ARGV[5], ARGV[6]
+  epoch, instance = ARGV[4], ARGV[5]
   now, line = micros(), load_line(KEYS[1])
   if not line.present then return { exact(now), 'absent' } end
   if is_expired(line, now) then return { exact(now), 'expired', exact(line.version) } end
-  live = without_void(line.holders, epoch, instance, 0, parse_snapshot(ARGV[4]))
+  live = without_void(line.holders, epoch, instance, 0, parse_snapshot(ARGV[3]))
   found = state_of(live, line.owner)
   expires_in = line.expires and exact(line.expires - math.floor(now / 1000)) or ''
 end
