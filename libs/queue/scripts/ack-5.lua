@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Acknowledges deliveries: their messages are gone.
+-- Acknowledges deliveries: their messages are gone, as by BullMQ's moveToFinished.
 -- KEYS[1] base of BullMQ's keys
 -- KEYS[2] base of our keys
 -- KEYS[3] names of the bucket's queues
@@ -14,15 +14,22 @@ local function run()
   begin()
   settle(ARGV[3])
   local stale = {}
+  local out = known.out or redis.call('ZCARD', inflightKey)
+  known.out = nil
   for i = 4, #ARGV, 2 do
-    local id, token = ARGV[i], ARGV[i + 1]
-    if redis.call('ZSCORE', inflightKey, id) and finish(id, token, 'completed', 'returnvalue', 'null', 0) == 0 then
-      redis.call('ZREM', inflightKey, id)
+    local id = ARGV[i]
+    local job = base .. id
+    local lock = job .. ':lock'
+    if redis.call('GET', lock) == ARGV[i + 1] and redis.call('ZREM', inflightKey, id) == 1 then
+      redis.call('LREM', activeKey, -1, id)
+      redis.call('DEL', job, lock)
+      out = out - 1
     else
       stale[#stale + 1] = (i - 4) / 2
     end
   end
-  noteDeliveries()
+  known.out = out
+  if out == 0 then redis.call('ZREM', dueKey, name) end
   wakeForArrivals()
   return {'ok', effects, stale}
 end

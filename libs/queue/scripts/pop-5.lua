@@ -16,31 +16,62 @@
 --- @include "wake"
 --- @include "requests"
 --- @include "settle"
---- @bullmq "moveToActive"
 -- Of each call.
-local visibility, token
+local isManual, visibility, token
 
 -- The next message in BullMQ's order: what was redelivered, then by priority.
 local function nextId()
   return redis.call('LINDEX', waitKey, -1) or redis.call('ZRANGE', prioritizedKey, 0, 0)[1]
 end
 
--- Moves the next message to active by BullMQ's own operation. A token of "0" makes no lock.
+-- Takes the next message off those that are ready.
+local function takeId()
+  local id = not known.noneReturned and redis.call('RPOP', waitKey)
+  if id then return id end
+  known.noneReturned = true
+  id = redis.call('ZPOPMIN', prioritizedKey)[1]
+  if not id then redis.call('DEL', counterKey) end
+  return id
+end
+
+-- Takes the next message: in flight as by BullMQ's moveToActive, or gone as by that and moveToFinished. Answers its id,
+-- payload and number of deliveries; only its id where it had expired; nothing where there is none.
 local function take()
-  local taken = bullmq_moveToActive({waitKey, activeKey, prioritizedKey, eventsKey, stalledKey, limiterKey, nothingKey,
-    pausedKey, metaKey, counterKey, markerKey},
-    {base, whole(now), cmsgpack.pack({token = token, lockDuration = visibility})})
-  local fields, job = taken[1], {}
-  if type(fields) ~= 'table' then return nil end
-  for i = 1, #fields, 2 do job[fields[i]] = fields[i + 1] end
-  return taken[2], job
+  local id = takeId()
+  if not id then return nil end
+  local job = base .. id
+  local fields = redis.call('HMGET', job, 'data', 'ats', 'opts')
+  local payload, deliveries = fields[1], (fields[2] or 0) + 1
+  -- Seldom one has a time to live: the others need not be decoded.
+  local expiresAt = string.find(fields[3], '"expiresAt"', 1, true) and cjson.decode(fields[3]).expiresAt
+  if expiresAt and expiresAt <= now then
+    forget(id)
+    effects[3] = effects[3] + 1
+    return id
+  end
+  if expiresAt then redis.call('ZREM', expiryKey, id) end
+  if known.hasAges == nil then known.hasAges = redis.call('EXISTS', ageKey) == 1 end
+  if known.hasAges then redis.call('ZREM', ageKey, id) end
+  if not known.isMarked then
+    redis.call('ZADD', markerKey, '0', '0')
+    known.isMarked = true
+  end
+  if isManual then
+    redis.call('LPUSH', activeKey, id)
+    redis.call('SET', job .. ':lock', token, 'PX', visibility)
+    redis.call('HSET', job, 'processedOn', nowText, 'ats', deliveries)
+    redis.call('ZADD', inflightKey, whole(now + visibility), id)
+  else
+    redis.call('DEL', job)
+  end
+  return id, payload, deliveries
 end
 
 local function run()
   begin()
-  local manual, count = ARGV[4] == 'manual', tonumber(ARGV[5]) or 1
-  visibility = tonumber(ARGV[6])
-  token = manual and ARGV[7] or '0'
+  local count = tonumber(ARGV[5]) or 1
+  isManual, visibility = ARGV[4] == 'manual', tonumber(ARGV[6])
+  token = isManual and ARGV[7] or '0'
   local place = ARGV[10]
 
   local told = replay()
@@ -54,8 +85,10 @@ local function run()
   local messages, bytes = {}, 0
   local full = false
   if not isPaused() then
-    if manual then
-      local room = tonumber(ARGV[8]) - redis.call('ZCARD', inflightKey)
+    local out = isManual and (known.out or redis.call('ZCARD', inflightKey))
+    known.out = nil
+    if isManual then
+      local room = tonumber(ARGV[8]) - out
       full = room <= 0 and readyCount() > 0
       count = math.min(count, room)
     end
@@ -64,23 +97,19 @@ local function run()
         local id = nextId()
         if not id or bytes + redis.call('HSTRLEN', base .. id, 'data') > tonumber(ARGV[9]) then break end
       end
-      local id, job = take()
+      local id, payload, deliveries = take()
       if not id then break end
-      local expiresAt = cjson.decode(job.opts).expiresAt
-      if expiresAt and expiresAt <= now then
-        dropExpired(id)
-      else
-        if expiresAt then redis.call('ZREM', expiryKey, id) end
-        redis.call('ZREM', ageKey, id)
-        bytes = bytes + #job.data
-        messages[#messages + 1] = {id, job.data, tonumber(job.ats)}
-        if manual then
-          redis.call('ZADD', inflightKey, whole(now + visibility), id)
-          if #messages == 1 then redis.call('ZADD', dueKey, 'LT', whole(now + visibility), name) end
-        else
-          finish(id, token, 'completed', 'returnvalue', 'null', 0)
-        end
+      if payload then
+        bytes = bytes + #payload
+        messages[#messages + 1] = {id, payload, deliveries}
       end
+    end
+    if isManual and #messages > 0 then
+      if now + visibility < (known.due or math.huge) then
+        known.due = now + visibility
+        redis.call('ZADD', dueKey, 'LT', whole(known.due), name)
+      end
+      known.out = out + #messages
     end
   end
   -- Whoever is answered gives up his place first, or he would be woken in the place of another.

@@ -16,6 +16,36 @@
 --- @bullmq "addDelayedJob"
 local FIRST, FIELDS = 5, 7
 
+-- Adds a message that is ready at once, as BullMQ's addPrioritizedJob does. Answers its id.
+local function add(payload, priority, options)
+  local id = redis.call('INCR', idKey) .. ''
+  redis.call('HSET', base .. id, 'name', 'message', 'data', payload, 'opts', cjson.encode(options), 'timestamp', nowText,
+    'delay', '0', 'priority', priority)
+  local score = priority * PER_PRIORITY + redis.call('INCR', counterKey) % PER_PRIORITY
+  redis.call('ZADD', prioritizedKey, whole(score), id)
+  if not known.isMarked and not isPaused() then
+    redis.call('ZADD', markerKey, '0', '0')
+    known.isMarked = true
+  end
+  return id
+end
+
+-- Adds one that has a delay or a deduplication id, by BullMQ's own operation. Answers its id, and whether it is new.
+local function addByBullmq(payload, options, isDelayed, deduplicationKey)
+  local job = {base, '', 'message', now}
+  job[9] = deduplicationKey
+  local arguments = {cmsgpack.pack(job), payload, cmsgpack.pack(options)}
+  local id
+  if isDelayed then
+    id = bullmq_addDelayedJob({markerKey, metaKey, idKey, delayedKey, completedKey, eventsKey}, arguments)
+  else
+    id = bullmq_addPrioritizedJob({markerKey, metaKey, idKey, prioritizedKey, delayedKey, completedKey, activeKey,
+      eventsKey, counterKey}, arguments)
+  end
+  -- BullMQ answers the id of the message that is there already, but counts its ids on.
+  return id, id == redis.call('GET', idKey)
+end
+
 -- BullMQ's deduplication id: windows of a queue that was deleted do not reach into its successor.
 local born -- of each call
 local function window(dedupId)
@@ -30,12 +60,14 @@ local function run()
   if told then return told end
   settle(ARGV[3])
 
-  if redis.call('HSETNX', metaKey, 'opts.maxLenEvents', 0) == 1 then
+  if not meta()[2] then
+    redis.call('HSET', metaKey, 'opts.maxLenEvents', 0)
     redis.call('ZADD', namesKey, 0, name)
     -- Ids go on from the time in tenths of a millisecond, so that a queue deleted and made again repeats none, and all
     -- have 14 digits: ids in order of text are in order of pushing, and Lua's number conversion is still exact.
     redis.call('SET', idKey, whole(math.floor(nowMicros / 100)))
     redis.call('HSET', metaKey, 'born', redis.call('GET', idKey))
+    meta()[2] = '0'
   end
 
   local needed, seen = 0, {}
@@ -48,40 +80,41 @@ local function run()
       if redis.call('EXISTS', base .. 'de:' .. window(dedupId)) == 0 then needed = needed + 1 end
     end
   end
-  if needed > 0 and length() + needed > tonumber(ARGV[4]) then
+  local held = known.length or length()
+  if needed > 0 and held + needed > tonumber(ARGV[4]) then
     wakeForArrivals()
     return {'full', effects}
   end
+  known.length = nil
 
   local ids, duplicates = {}, {}
   for i = FIRST, #ARGV, FIELDS do
     local delay, dedupId, ttl = tonumber(ARGV[i + 1]), ARGV[i + 3], tonumber(ARGV[i + 5])
-    local job = {base, '', 'message', now}
     local options = {priority = tonumber(ARGV[i + 2]), attempts = tonumber(ARGV[i + 6])}
-    if delay > 0 then options.delay = delay end
     if ttl > 0 then options.expiresAt = now + ttl end
-    if dedupId ~= '' then
-      options.de = {id = window(dedupId), ttl = tonumber(ARGV[i + 4])}
-      job[9] = base .. 'de:' .. window(dedupId)
-    end
-    local arguments = {cmsgpack.pack(job), ARGV[i], cmsgpack.pack(options)}
-    local id
     local isDelayed = delay > 0 or isBehind
-    if isDelayed then
-      id = bullmq_addDelayedJob({markerKey, metaKey, idKey, delayedKey, completedKey, eventsKey}, arguments)
+    local id, isNew = nil, true
+    if isDelayed or dedupId ~= '' then
+      local deduplicationKey
+      if delay > 0 then options.delay = delay end
+      if dedupId ~= '' then
+        options.de = {id = window(dedupId), ttl = tonumber(ARGV[i + 4])}
+        deduplicationKey = base .. 'de:' .. window(dedupId)
+      end
+      id, isNew = addByBullmq(ARGV[i], options, isDelayed, deduplicationKey)
     else
-      id = bullmq_addPrioritizedJob({markerKey, metaKey, idKey, prioritizedKey, delayedKey, completedKey, activeKey,
-        eventsKey, counterKey}, arguments)
+      id = add(ARGV[i], ARGV[i + 2], options)
     end
     ids[#ids + 1] = id
-    -- BullMQ answers the id of the message that is there already, but counts its ids on.
-    if id ~= redis.call('GET', idKey) then
-      duplicates[#duplicates + 1] = #ids - 1
-    else
+    if isNew then
+      held = held + 1
       if ttl > 0 then redis.call('ZADD', expiryKey, now + ttl, id) end
-      if isDelayed then tellNextDelayed(id) else becomesReady(id, now) end
+      if isDelayed then tellNextDelayed(id) else arrived = arrived + 1 end
+    else
+      duplicates[#duplicates + 1] = #ids - 1
     end
   end
+  known.length = held
 
   wakeForArrivals()
   return remember({'ok', effects, ids, duplicates})

@@ -10,11 +10,24 @@
 --- @include "queue"
 --- @include "wake"
 --- @include "settle"
+-- When the oldest message that is ready was pushed. Those of a priority stand as they were pushed, but for those in `age`.
+local function oldestPush()
+  local oldest = tonumber(redis.call('ZRANGE', ageKey, 0, 0, 'WITHSCORES')[2])
+  local first = redis.call('ZRANGE', prioritizedKey, 0, 0, 'WITHSCORES')
+  while first[1] do
+    local pushed = tonumber(redis.call('HGET', base .. first[1], 'timestamp'))
+    oldest = math.min(oldest or pushed, pushed)
+    local nextPriority = (math.floor(first[2] / PER_PRIORITY) + 1) * PER_PRIORITY
+    first = redis.call('ZRANGEBYSCORE', prioritizedKey, whole(nextPriority), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  end
+  return oldest
+end
+
 local function run()
   begin()
   settle(ARGV[3])
   wakeForArrivals()
-  local oldest = redis.call('ZRANGE', ageKey, 0, 0, 'WITHSCORES')[2]
+  local oldest = oldestPush()
   return {'ok', effects, readyCount(), redis.call('ZCARD', delayedKey), redis.call('ZCARD', inflightKey),
     redis.call('ZCARD', failedKey), isPaused() and 1 or 0, oldest and math.max(now - oldest, 0) or -1}
 end
