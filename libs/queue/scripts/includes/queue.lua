@@ -1,5 +1,5 @@
--- The keys of one queue and its clock. Every script of this folder has the same five keys (queue.keys.ts) and the
--- queue's name as ARGV[1].
+-- The keys of one queue and its clock. Scripts of a queue have one key, the base of BullMQ's; the others, of the same
+-- slot, are found by it (queue.keys.ts says the same).
 
 -- BullMQ's score of a message that is ready is its priority times this and the place of its coming.
 local PER_PRIORITY = 0x100000000
@@ -12,21 +12,27 @@ local inflightKey, waitersKey, expiryKey, ageKey, nothingKey
 -- Of a command: calls that are joined are at one time, and what one has read the next need not read again.
 local now, nowText, nowMicros
 local begunIn, known
--- Of each call.
+-- The memory of the call's requestId, if it has one.
 local requestKey
 -- Messages that became ready in this call.
 local arrived
--- {redelivered, dead by max_deliveries, expired, dead letters dropped}: told to the caller for events and the log.
+-- 0, or {redelivered, dead by max_deliveries, expired, dead letters dropped}: told to the caller for events and the log.
 local effects
+local REDELIVERED, DEAD, EXPIRED, DROPPED = 1, 2, 3, 4
 
 -- Whole numbers as text: Lua's own conversion turns what has more than 14 digits into 1.79e+15.
 local function whole(number)
   return string.format('%.0f', number)
 end
 
+local ENCODED = {['25'] = '%', ['3A'] = ':'}
+
 local function meet()
-  base, own, namesKey, dueKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-  name = ARGV[1]
+  local prefix, bucket, encoded = string.match(KEYS[1], '^(.*):queue:({%d+}):([^:]*):$')
+  own = prefix .. ':pull:' .. bucket .. ':' .. encoded .. ':'
+  namesKey, dueKey = prefix .. ':queues:' .. bucket, prefix .. ':deliveries:' .. bucket
+  name = string.gsub(encoded, '%%(%x%x)', ENCODED)
+  base = KEYS[1]
   waitKey, activeKey, prioritizedKey = base .. 'wait', base .. 'active', base .. 'prioritized'
   delayedKey, failedKey, completedKey = base .. 'delayed', base .. 'failed', base .. 'completed'
   metaKey, idKey, counterKey, eventsKey = base .. 'meta', base .. 'id', base .. 'pc', base .. 'events'
@@ -39,14 +45,20 @@ end
 
 -- How every script begins.
 local function begin()
-  requestKey, arrived, effects = KEYS[5], 0, {0, 0, 0, 0}
+  arrived, effects = 0, 0
   local isSame = base == KEYS[1]
-  if isSame and begunIn == COMMAND then return end
   if not isSame then meet() end
+  requestKey = ARGV[1] ~= '' and own .. 'request:' .. ARGV[1]
+  if isSame and begunIn == COMMAND then return end
   local time = redis.call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
   nowText, nowMicros = whole(now), time[1] * 1000000 + time[2]
   begunIn, known = COMMAND, {}
+end
+
+local function tell(effect, count)
+  if effects == 0 then effects = {0, 0, 0, 0} end
+  effects[effect] = effects[effect] + count
 end
 
 -- {false unless paused, false where nothing was ever pushed}

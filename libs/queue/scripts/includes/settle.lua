@@ -35,7 +35,7 @@ local function becomesDead(id, reason, maxDead)
     metaKey, counterKey, failedKey, base .. id, base .. 'metrics:failed', markerKey},
     {id, nowText, 'failedReason', reason, 'failed', '0', base,
     cmsgpack.pack({token = '0', keepJobs = {count = tonumber(maxDead)}, attempts = 1, maxMetricsSize = ''}), ''})
-  effects[4] = effects[4] + before + 1 - redis.call('ZCARD', failedKey)
+  tell(DROPPED, before + 1 - redis.call('ZCARD', failedKey))
 end
 
 -- An expired message that comes back from a delivery.
@@ -43,7 +43,7 @@ local function dropExpired(id)
   redis.call('LREM', activeKey, 1, id)
   redis.call('ZREM', inflightKey, id)
   forget(id)
-  effects[3] = effects[3] + 1
+  tell(EXPIRED, 1)
 end
 
 -- Makes a delivery ready again ahead of all that wait: BullMQ serves its wait list first, from the right.
@@ -60,11 +60,11 @@ local function redeliver(id, maxDead)
   local options = optionsOf(id)
   if options.expiresAt and options.expiresAt <= now then return dropExpired(id) end
   if tonumber(redis.call('HGET', base .. id, 'ats') or 0) >= options.attempts then
-    effects[2] = effects[2] + 1
+    tell(DEAD, 1)
     return becomesDead(id, 'max_deliveries', maxDead)
   end
   returnTo('LPUSH', id, options.expiresAt)
-  effects[1] = effects[1] + 1
+  tell(REDELIVERED, 1)
 end
 
 -- More messages are due than one script promotes: what becomes ready meanwhile joins them at their end.
@@ -79,7 +79,7 @@ local function settle(maxDead, lapses)
       redis.call('LREM', waitKey, 1, id)
     end
     forget(id)
-    effects[3] = effects[3] + 1
+    tell(EXPIRED, 1)
   end
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', inflightKey, '-inf', '(' .. whole(now), 'LIMIT', 0, lapses or 100)) do
     redeliver(id, maxDead)

@@ -1,11 +1,7 @@
 #!lua flags=allow-oom
 -- How many messages the queue has, by state.
--- KEYS[1] base of BullMQ's keys
--- KEYS[2] base of our keys
--- KEYS[3] names of the bucket's queues
--- KEYS[4] the bucket's queues with deliveries out
--- KEYS[5] memory of the requestId
--- ARGV[1] queue  ARGV[2] "0"  ARGV[3] QUEUE_MAX_DEAD
+-- KEYS[1] base of BullMQ's keys of the queue
+-- ARGV[1] ""  ARGV[2] QUEUE_MAX_DEAD
 -- Answers {'ok', effects, ready, delayed, inflight, dead, 1 where paused, ms since the oldest ready was pushed or -1}
 --- @include "queue"
 --- @include "wake"
@@ -25,7 +21,7 @@ end
 
 local function run()
   begin()
-  settle(ARGV[3])
+  settle(ARGV[2])
   wakeForArrivals()
   local oldest = oldestPush()
   return {'ok', effects, readyCount(), redis.call('ZCARD', delayedKey), redis.call('ZCARD', inflightKey),

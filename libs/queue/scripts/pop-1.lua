@@ -1,14 +1,10 @@
 #!lua flags=allow-oom
 -- Takes messages: in automatic mode they are gone with the answer, in manual mode they are in flight.
--- KEYS[1] base of BullMQ's keys
--- KEYS[2] base of our keys
--- KEYS[3] names of the bucket's queues
--- KEYS[4] the bucket's queues with deliveries out
--- KEYS[5] memory of the requestId
--- ARGV[1] queue  ARGV[2] requestId given  ARGV[3] QUEUE_MAX_DEAD  ARGV[4] "auto" or "manual"  ARGV[5] count, or "" for the one message of
--- a pop without
--- ARGV[6] visibilityMs  ARGV[7] token  ARGV[8] QUEUE_MAX_IN_FLIGHT  ARGV[9] most bytes of payload
--- ARGV[10] place of a waiting pop, or ""  ARGV[11] its ticket, or "" where it has none  ARGV[12] "1": wait if empty
+-- KEYS[1] base of BullMQ's keys of the queue
+-- ARGV[1] requestId with its route, or ""  ARGV[2] QUEUE_MAX_DEAD  ARGV[3] "auto" or "manual"
+-- ARGV[4] count, or "" for the one message of a pop without
+-- ARGV[5] visibilityMs  ARGV[6] token  ARGV[7] QUEUE_MAX_IN_FLIGHT  ARGV[8] most bytes of payload
+-- ARGV[9] place of a waiting pop, or ""  ARGV[10] its ticket, or "" where it has none  ARGV[11] "1": wait if empty
 -- Answers {'ok', effects, messages: {id, payload, deliveries}, token or "0", 1 where count was given},
 -- {'too_many_in_flight', effects} or
 -- {'empty', effects, ticket, ms until the next delayed message or -1}
@@ -46,7 +42,7 @@ local function take()
   local expiresAt = string.find(fields[3], '"expiresAt"', 1, true) and cjson.decode(fields[3]).expiresAt
   if expiresAt and expiresAt <= now then
     forget(id)
-    effects[3] = effects[3] + 1
+    tell(EXPIRED, 1)
     return id
   end
   if expiresAt then redis.call('ZREM', expiryKey, id) end
@@ -69,10 +65,10 @@ end
 
 local function run()
   begin()
-  local count = tonumber(ARGV[5]) or 1
-  isManual, visibility = ARGV[4] == 'manual', tonumber(ARGV[6])
-  token = isManual and ARGV[7] or '0'
-  local place = ARGV[10]
+  local count = tonumber(ARGV[4]) or 1
+  isManual, visibility = ARGV[3] == 'manual', tonumber(ARGV[5])
+  token = isManual and ARGV[6] or '0'
+  local place = ARGV[9]
 
   local told = replay()
   if told then
@@ -80,7 +76,7 @@ local function run()
     if place ~= '' and redis.call('ZREM', waitersKey, place) == 0 and readyCount() > 0 and not isPaused() then wake(1) end
     return told
   end
-  settle(ARGV[3])
+  settle(ARGV[2])
 
   local messages, bytes = {}, 0
   local full = false
@@ -88,14 +84,14 @@ local function run()
     local out = isManual and (known.out or redis.call('ZCARD', inflightKey))
     known.out = nil
     if isManual then
-      local room = tonumber(ARGV[8]) - out
+      local room = tonumber(ARGV[7]) - out
       full = room <= 0 and readyCount() > 0
       count = math.min(count, room)
     end
     while #messages < count do
       if #messages > 0 then
         local id = nextId()
-        if not id or bytes + redis.call('HSTRLEN', base .. id, 'data') > tonumber(ARGV[9]) then break end
+        if not id or bytes + redis.call('HSTRLEN', base .. id, 'data') > tonumber(ARGV[8]) then break end
       end
       local id, payload, deliveries = take()
       if not id then break end
@@ -113,14 +109,14 @@ local function run()
     end
   end
   -- Whoever is answered gives up his place first, or he would be woken in the place of another.
-  local answered = #messages > 0 or full or ARGV[12] == '0'
+  local answered = #messages > 0 or full or ARGV[11] == '0'
   if place ~= '' and answered then redis.call('ZREM', waitersKey, place) end
   wakeForArrivals()
 
-  if #messages > 0 then return remember({'ok', effects, messages, token, ARGV[5] == '' and 0 or 1}) end
+  if #messages > 0 then return remember({'ok', effects, messages, token, ARGV[4] == '' and 0 or 1}) end
   if full then return {'too_many_in_flight', effects} end
   if place == '' or answered then return {'empty', effects, '', -1} end
-  local ticket = ARGV[11] ~= '' and ARGV[11] or whole(nowMicros)
+  local ticket = ARGV[10] ~= '' and ARGV[10] or whole(nowMicros)
   redis.call('ZADD', waitersKey, ticket, place)
   -- No wait is longer than a minute; a list that all have left without a word goes by itself.
   redis.call('PEXPIRE', waitersKey, 120000)

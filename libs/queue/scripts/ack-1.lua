@@ -1,22 +1,18 @@
 #!lua flags=allow-oom
 -- Acknowledges deliveries: their messages are gone, as by BullMQ's moveToFinished.
--- KEYS[1] base of BullMQ's keys
--- KEYS[2] base of our keys
--- KEYS[3] names of the bucket's queues
--- KEYS[4] the bucket's queues with deliveries out
--- KEYS[5] memory of the requestId
--- ARGV[1] queue  ARGV[2] "0"  ARGV[3] QUEUE_MAX_DEAD  ARGV[4..] id and token of each receipt
--- Answers {'ok', effects, indexes of stale receipts}
+-- KEYS[1] base of BullMQ's keys of the queue
+-- ARGV[1] ""  ARGV[2] QUEUE_MAX_DEAD  ARGV[3..] id and token of each receipt
+-- Answers {'ok', effects, indexes of stale receipts, if any}
 --- @include "queue"
 --- @include "wake"
 --- @include "settle"
 local function run()
   begin()
-  settle(ARGV[3])
+  settle(ARGV[2])
   local stale = {}
   local out = known.out or redis.call('ZCARD', inflightKey)
   known.out = nil
-  for i = 4, #ARGV, 2 do
+  for i = 3, #ARGV, 2 do
     local id = ARGV[i]
     local job = base .. id
     local lock = job .. ':lock'
@@ -25,11 +21,11 @@ local function run()
       redis.call('DEL', job, lock)
       out = out - 1
     else
-      stale[#stale + 1] = (i - 4) / 2
+      stale[#stale + 1] = (i - 3) / 2
     end
   end
   known.out = out
   if out == 0 then redis.call('ZREM', dueKey, name) end
   wakeForArrivals()
-  return {'ok', effects, stale}
+  return {'ok', effects, #stale > 0 and stale or nil}
 end

@@ -1,25 +1,31 @@
 #!lua
 -- Pushes messages, all or none.
--- KEYS[1] base of BullMQ's keys
--- KEYS[2] base of our keys
--- KEYS[3] names of the bucket's queues
--- KEYS[4] the bucket's queues with deliveries out
--- KEYS[5] memory of the requestId
--- ARGV[1] queue  ARGV[2] requestId given  ARGV[3] QUEUE_MAX_DEAD  ARGV[4] QUEUE_MAX_LENGTH
--- ARGV[5..] seven per message: payload, delayMs, BullMQ's priority, dedupId, dedupMs, ttlMs (0 for none), maxDeliveries
--- Answers {'ok', effects, ids, indexes of duplicates} or {'full', effects}
+-- KEYS[1] base of BullMQ's keys of the queue
+-- ARGV[1] requestId with its route, or ""  ARGV[2] QUEUE_MAX_DEAD  ARGV[3] QUEUE_MAX_LENGTH
+-- ARGV[4..] seven per message: payload, delayMs, BullMQ's priority, dedupId, dedupMs, ttlMs (0 for none), maxDeliveries
+-- Answers {'ok', effects, ids, indexes of duplicates, if any} or {'full', effects}
 --- @include "queue"
 --- @include "wake"
 --- @include "requests"
 --- @include "settle"
 --- @bullmq "addPrioritizedJob"
 --- @bullmq "addDelayedJob"
-local FIRST, FIELDS = 5, 7
+local FIRST, FIELDS = 4, 7
+
+-- BullMQ's options of a message, as it keeps them. Most are like the last.
+local lastPriority, lastAttempts, lastText
+local function textOfOptions(priority, attempts, expiresAt)
+  if expiresAt or priority ~= lastPriority or attempts ~= lastAttempts then
+    lastText = cjson.encode({priority = tonumber(priority), attempts = tonumber(attempts), expiresAt = expiresAt})
+    lastPriority, lastAttempts = not expiresAt and priority, attempts
+  end
+  return lastText
+end
 
 -- Adds a message that is ready at once, as BullMQ's addPrioritizedJob does. Answers its id.
 local function add(payload, priority, options)
   local id = redis.call('INCR', idKey) .. ''
-  redis.call('HSET', base .. id, 'name', 'message', 'data', payload, 'opts', cjson.encode(options), 'timestamp', nowText,
+  redis.call('HSET', base .. id, 'name', 'message', 'data', payload, 'opts', options, 'timestamp', nowText,
     'delay', '0', 'priority', priority)
   local score = priority * PER_PRIORITY + redis.call('INCR', counterKey) % PER_PRIORITY
   redis.call('ZADD', prioritizedKey, whole(score), id)
@@ -58,7 +64,7 @@ local function run()
   born = nil
   local told = replay()
   if told then return told end
-  settle(ARGV[3])
+  settle(ARGV[2])
 
   if not meta()[2] then
     redis.call('HSET', metaKey, 'opts.maxLenEvents', 0)
@@ -81,7 +87,7 @@ local function run()
     end
   end
   local held = known.length or length()
-  if needed > 0 and held + needed > tonumber(ARGV[4]) then
+  if needed > 0 and held + needed > tonumber(ARGV[3]) then
     wakeForArrivals()
     return {'full', effects}
   end
@@ -90,11 +96,11 @@ local function run()
   local ids, duplicates = {}, {}
   for i = FIRST, #ARGV, FIELDS do
     local delay, dedupId, ttl = tonumber(ARGV[i + 1]), ARGV[i + 3], tonumber(ARGV[i + 5])
-    local options = {priority = tonumber(ARGV[i + 2]), attempts = tonumber(ARGV[i + 6])}
-    if ttl > 0 then options.expiresAt = now + ttl end
+    local expiresAt = ttl > 0 and now + ttl or nil
     local isDelayed = delay > 0 or isBehind
     local id, isNew = nil, true
     if isDelayed or dedupId ~= '' then
+      local options = {priority = tonumber(ARGV[i + 2]), attempts = tonumber(ARGV[i + 6]), expiresAt = expiresAt}
       local deduplicationKey
       if delay > 0 then options.delay = delay end
       if dedupId ~= '' then
@@ -103,12 +109,12 @@ local function run()
       end
       id, isNew = addByBullmq(ARGV[i], options, isDelayed, deduplicationKey)
     else
-      id = add(ARGV[i], ARGV[i + 2], options)
+      id = add(ARGV[i], ARGV[i + 2], textOfOptions(ARGV[i + 2], ARGV[i + 6], expiresAt))
     end
     ids[#ids + 1] = id
     if isNew then
       held = held + 1
-      if ttl > 0 then redis.call('ZADD', expiryKey, now + ttl, id) end
+      if expiresAt then redis.call('ZADD', expiryKey, expiresAt, id) end
       if isDelayed then tellNextDelayed(id) else arrived = arrived + 1 end
     else
       duplicates[#duplicates + 1] = #ids - 1
@@ -117,5 +123,5 @@ local function run()
   known.length = held
 
   wakeForArrivals()
-  return remember({'ok', effects, ids, duplicates})
+  return remember({'ok', effects, ids, #duplicates > 0 and duplicates or nil})
 end
