@@ -38,11 +38,11 @@ function load<Answer>(file: string): LuaScript<Answer> {
 }
 
 export const scripts = {
-  push: load<['ok', Effects, ids: string[], duplicates?: number[]] | ['full', Effects]>('push-1'),
+  push: load<['ok', Effects, ids: string[], duplicates: number[]] | ['full', Effects]>('push-1'),
   pop: load<PopAnswer>('pop-1'),
   leave: load<['ok']>('leave-1'),
   undeliver: load<['ok', number] | ['kept']>('undeliver-1'),
-  ack: load<['ok', Effects, stale?: number[]]>('ack-1'),
+  ack: load<['ok', Effects, stale: number[]]>('ack-1'),
   nack: load<['ok', Effects, NackedTo] | ['stale_receipt', Effects]>('nack-1'),
   extend: load<['ok' | 'stale_receipt', Effects]>('extend-1'),
   sweep: load<['ok', Effects, nextDelayedInMs: number, more: 0 | 1]>('sweep-1'),

@@ -147,7 +147,7 @@ export class QueueService implements OnModuleDestroy {
   async ack({ queue, receipt, receipts = receipt === undefined ? [] : [receipt] }: AckRequest): Promise<AckResult> {
     const parsed = receipts.map(parseReceipt);
     const args = parsed.flatMap((one) => [one?.id ?? '', one?.token ?? '']);
-    const [, , staleIndexes = []] = await this.store.run(scripts.ack, queue, args, undefined, receipts.length === 1);
+    const [, , staleIndexes] = await this.store.run(scripts.ack, queue, args, undefined, receipts.length === 1);
     const acked = receipts.length - staleIndexes.length;
     if (acked > 0) this.events.emit('acked', queue, acked);
     if (staleIndexes.length === 0) return { ok: true, acked };
@@ -205,7 +205,7 @@ export class QueueService implements OnModuleDestroy {
       this.events.emit('full', queue);
       return { ok: false, reason: 'full' };
     }
-    const [, effects, ids, duplicates = []] = answer;
+    const [, effects, ids, duplicates] = answer;
     if (!isReplay(effects)) this.events.emit('pushed', queue, ids.length - duplicates.length, duplicates.length);
     return duplicates.length > 0 ? { ok: true, ids, duplicates } : { ok: true, ids };
   }

@@ -2,7 +2,7 @@
 -- Acknowledges deliveries: their messages are gone, as by BullMQ's moveToFinished.
 -- KEYS[1] base of BullMQ's keys of the queue
 -- ARGV[1] ""  ARGV[2] QUEUE_MAX_DEAD  ARGV[3..] id and token of each receipt
--- Answers {'ok', effects, indexes of stale receipts, if any}
+-- Answers {'ok', effects, indexes of stale receipts}
 --- @include "queue"
 --- @include "wake"
 --- @include "settle"
@@ -27,5 +27,5 @@ local function run()
   known.out = out
   if out == 0 then redis.call('ZREM', dueKey, name) end
   wakeForArrivals()
-  return {'ok', effects, #stale > 0 and stale or nil}
+  return {'ok', effects, stale}
 end

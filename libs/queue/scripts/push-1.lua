@@ -3,7 +3,7 @@
 -- KEYS[1] base of BullMQ's keys of the queue
 -- ARGV[1] requestId with its route, or ""  ARGV[2] QUEUE_MAX_DEAD  ARGV[3] QUEUE_MAX_LENGTH
 -- ARGV[4..] seven per message: payload, delayMs, BullMQ's priority, dedupId, dedupMs, ttlMs (0 for none), maxDeliveries
--- Answers {'ok', effects, ids, indexes of duplicates, if any} or {'full', effects}
+-- Answers {'ok', effects, ids, indexes of duplicates} or {'full', effects}
 --- @include "queue"
 --- @include "wake"
 --- @include "requests"
@@ -123,5 +123,5 @@ local function run()
   known.length = held
 
   wakeForArrivals()
-  return remember({'ok', effects, ids, #duplicates > 0 and duplicates or nil})
+  return remember({'ok', effects, ids, duplicates})
 end
