@@ -17,7 +17,7 @@ local function run()
     local job = base .. id
     local lock = job .. ':lock'
     if redis.call('GET', lock) == ARGV[i + 1] and redis.call('ZREM', inflightKey, id) == 1 then
-      redis.call('LREM', activeKey, -1, id)
+      redis.call('LREM', activeKey, '-1', id)
       redis.call('DEL', job, lock)
       out = out - 1
     else

@@ -54,7 +54,7 @@ local function take()
   end
   if isManual then
     redis.call('LPUSH', activeKey, id)
-    redis.call('SET', job .. ':lock', token, 'PX', visibility)
+    redis.call('SET', job .. ':lock', token, 'PX', ARGV[5])
     redis.call('HSET', job, 'processedOn', nowText, 'ats', deliveries)
     redis.call('ZADD', inflightKey, whole(now + visibility), id)
   else

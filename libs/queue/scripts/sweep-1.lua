@@ -8,7 +8,7 @@
 --- @include "settle"
 local function run()
   begin()
-  settle(ARGV[2], 1000)
+  settle(ARGV[2], '1000')
   noteDeliveries()
   wakeForArrivals()
   return {'ok', effects, nextDelayedInMs(), redis.call('ZCOUNT', inflightKey, '-inf', '(' .. whole(now)) > 0 and 1 or 0}

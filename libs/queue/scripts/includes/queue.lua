@@ -20,7 +20,8 @@ local arrived
 local effects
 local REDELIVERED, DEAD, EXPIRED, DROPPED = 1, 2, 3, 4
 
--- Whole numbers as text: Lua's own conversion turns what has more than 14 digits into 1.79e+15.
+-- Whole numbers as text: Lua's own conversion turns what has more than 14 digits into 1.79e+15. What Redis is given often
+-- is given as text, since it prints numbers with great care.
 local function whole(number)
   return string.format('%.0f', number)
 end

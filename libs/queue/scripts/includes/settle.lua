@@ -74,17 +74,17 @@ local isBehind
 local function settle(maxDead, lapses)
   if known.isSettled then return end
   isBehind = false
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', expiryKey, '-inf', now, 'LIMIT', 0, 100)) do
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', expiryKey, '-inf', nowText, 'LIMIT', '0', '100')) do
     if redis.call('ZREM', prioritizedKey, id) + redis.call('ZREM', delayedKey, id) == 0 then
       redis.call('LREM', waitKey, 1, id)
     end
     forget(id)
     tell(EXPIRED, 1)
   end
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', inflightKey, '-inf', '(' .. whole(now), 'LIMIT', 0, lapses or 100)) do
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', inflightKey, '-inf', '(' .. whole(now), 'LIMIT', '0', lapses or '100')) do
     redeliver(id, maxDead)
   end
-  local due = redis.call('ZRANGEBYSCORE', delayedKey, '-inf', whole((now + 1) * 4096 - 1), 'LIMIT', 0, 1000)
+  local due = redis.call('ZRANGEBYSCORE', delayedKey, '-inf', whole((now + 1) * 4096 - 1), 'LIMIT', '0', '1000')
   isBehind = #due == 1000
   for _, id in ipairs(due) do
     bullmq_promote({delayedKey, waitKey, pausedKey, metaKey, prioritizedKey, activeKey, counterKey, eventsKey,
