@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { SETTINGS, type Settings } from '#lib/config';
 import { decodeCursor, encodeCursor } from '#lib/http';
 import { BUCKETS } from './queue.keys.js';
-import { scripts, type PeekedMessage } from './queue.scripts.js';
+import { isReplay, scripts, type PeekedMessage } from './queue.scripts.js';
 import { QueueStore } from './queue.store.js';
 import {
   messageStates,
@@ -77,7 +77,7 @@ export class QueueAdminService {
     for (;;) {
       const args = [this.settings.QUEUE_MAX_LENGTH, meant, moved];
       const [, effects, movedNow, meantNow, done, now] = await this.store.run(scripts.redrive, queue, args, request);
-      if (effects.length > 0 && now > 0) this.store.events.emit('redriven', queue, now);
+      if (!isReplay(effects) && now > 0) this.store.events.emit('redriven', queue, now);
       if (done === 1) return movedNow;
       moved = movedNow;
       meant = meantNow;

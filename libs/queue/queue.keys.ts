@@ -10,11 +10,9 @@ export interface KeysOfQueue {
   readonly bullmq: string;
   /** What our keys of this queue begin with. */
   readonly own: string;
-  readonly names: string;
-  readonly due: string;
 }
 
-/** The only place that builds Redis keys of queues. A queue's keys share a slot: that of its bucket. */
+/** Redis keys of queues. A queue's keys share a slot: that of its bucket. Its scripts find them all by one of them. */
 export class QueueKeys {
   constructor(private readonly prefix: string) {}
 
@@ -27,8 +25,6 @@ export class QueueKeys {
       bullmqName,
       bullmq: `${bullmqPrefix}:${bullmqName}:`,
       own: `${this.prefix}:pull:{${bucket}}:${bullmqName}:`,
-      names: this.names(bucket),
-      due: `${this.dueOfAll()}{${bucket}}`,
     };
   }
 
@@ -40,11 +36,6 @@ export class QueueKeys {
   /** What the keys of all `due` begin with: sorted sets of queues by when the first of their deliveries runs out (ms since 1970). */
   dueOfAll(): string {
     return `${this.prefix}:deliveries:`;
-  }
-
-  /** Memory of a call with a requestId. */
-  request(keys: KeysOfQueue, route: string, requestId: string): string {
-    return `${keys.own}request:${route}:${requestId}`;
   }
 }
 

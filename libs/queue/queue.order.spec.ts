@@ -142,4 +142,30 @@ describe('the order of a queue', () => {
     expect(await popAll(queue)).toEqual(['new', 'old']);
     expect((await one.admin.stats(queue)).oldestMs).toBe(null);
   });
+
+  it('tells the oldest of all priorities, and what stands behind younger ones', async () => {
+    const queue = 'ages';
+    const readyAre = async (count: number) => {
+      const before = Date.now();
+      const { ready, oldestMs } = await one.admin.stats(queue);
+      const after = Date.now();
+      if (ready !== count || oldestMs === null) return false;
+      const pushed = (await one.admin.peek(queue, 'ready', 100)).map(({ enqueuedAt }) => enqueuedAt);
+      const oldest = Math.min(...pushed);
+      expect(oldest).toBeGreaterThanOrEqual(before - oldestMs);
+      expect(oldest).toBeLessThanOrEqual(after - oldestMs);
+      return true;
+    };
+    await one.queues.push({ queue, payload: 'late', priority: 3, delayMs: 300 });
+    for (const priority of [3, 0, 7, 100, 3]) {
+      await pause(5);
+      await one.queues.push({ queue, payload: priority, priority });
+    }
+    expect(await readyAre(5)).toBe(true);
+    await eventually(() => readyAre(6), { what: 'the delayed message to be ready' });
+    for (let left = 5; left > 0; left -= 1) {
+      await one.queues.pop({ queue });
+      expect(await readyAre(left)).toBe(true);
+    }
+  });
 });

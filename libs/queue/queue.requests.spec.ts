@@ -49,8 +49,8 @@ describe('a call with a requestId', () => {
     expect(await one.queues.pop(request)).toMatchObject({ reason: 'empty' });
     await one.queues.push({ queue, payload: 1 });
     expect(await two.queues.pop(request)).toEqual({ ok: true, item: 1 });
-    const keys = one.store.keysOf(queue);
-    const ttl = await one.redis.commands.redis.pttl(one.store.keys.request(keys, 'pop', 'pop-1'));
+    const { own } = one.store.keysOf(queue);
+    const ttl = await one.redis.commands.redis.pttl(`${own}request:pop:pop-1`);
     expect(ttl).toBeGreaterThan(298_000);
     expect(ttl).toBeLessThanOrEqual(300_000);
   });

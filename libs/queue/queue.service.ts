@@ -7,7 +7,7 @@ import { Membership } from '#lib/membership';
 import type { RedisArgument } from '#lib/redis';
 import type { QueueEvents } from './queue.events.js';
 import { formatReceipt, newToken, parseReceipt } from './queue.receipt.js';
-import { scripts, type PopAnswer, type TakenMessage } from './queue.scripts.js';
+import { isReplay, scripts, type PopAnswer, type TakenMessage } from './queue.scripts.js';
 import { QueueStore } from './queue.store.js';
 import type {
   AckRequest,
@@ -132,7 +132,7 @@ export class QueueService implements OnModuleDestroy {
     if (answer?.[0] !== 'ok') return { ok: false, reason: 'empty', item: null };
     // A repetition is answered in the form of the first call, whatever its own body says.
     const [, effects, taken, takenBy, counted] = answer;
-    if (effects.length > 0) this.events.emit('popped', queue, taken.length, ack);
+    if (!isReplay(effects)) this.events.emit('popped', queue, taken.length, ack);
     if (takenBy !== NO_TOKEN && signal?.aborted === true) {
       await this.#undeliver(queue, takenBy, taken, request.requestId);
       return { ok: false, reason: 'empty', item: null };
@@ -170,7 +170,7 @@ export class QueueService implements OnModuleDestroy {
     );
     if (answer[0] === 'stale_receipt') return this.#stale(queue);
     const [, effects, where] = answer;
-    if (effects.length > 0) {
+    if (!isReplay(effects)) {
       if (where === 'rejected' || where === 'max_deliveries') this.events.emit('dead', queue, 1, where);
       else if (where !== 'expired') this.events.emit('returned', queue, 1);
     }
@@ -206,7 +206,7 @@ export class QueueService implements OnModuleDestroy {
       return { ok: false, reason: 'full' };
     }
     const [, effects, ids, duplicates] = answer;
-    if (effects.length > 0) this.events.emit('pushed', queue, ids.length - duplicates.length, duplicates.length);
+    if (!isReplay(effects)) this.events.emit('pushed', queue, ids.length - duplicates.length, duplicates.length);
     return duplicates.length > 0 ? { ok: true, ids, duplicates } : { ok: true, ids };
   }
 

@@ -5,7 +5,6 @@ import { SETTINGS, type Settings } from '#lib/config';
 import { RedisConnections, type LuaScript, type RedisArgument } from '#lib/redis';
 import type { QueueEvents } from './queue.events.js';
 import { QueueKeys, type KeysOfQueue } from './queue.keys.js';
-import type { Effects } from './queue.scripts.js';
 
 /** Most queues whose keys a node remembers; more than these are worked out anew at each call. */
 const MAX_REMEMBERED = 10_000;
@@ -56,15 +55,13 @@ export class QueueStore {
     request?: { route: string; id: string },
     joins = false,
   ): Promise<Answer> {
-    const keys = this.keysOf(queue);
-    const requestKey = request ? this.keys.request(keys, request.route, request.id) : keys.own;
     const answer = await this.redis.commands.run(
       script,
-      [keys.bullmq, keys.own, keys.names, keys.due, requestKey],
-      [queue, request ? '1' : '0', this.settings.QUEUE_MAX_DEAD, ...args],
+      [this.keysOf(queue).bullmq],
+      [request ? `${request.route}:${request.id}` : '', this.settings.QUEUE_MAX_DEAD, ...args],
       joins,
     );
-    if (Array.isArray(answer[1])) this.#tell(queue, answer[1] as Effects);
+    if (Array.isArray(answer[1])) this.#tell(queue, answer[1] as number[]);
     return answer;
   }
 
@@ -77,7 +74,7 @@ export class QueueStore {
     clearInterval(this.#forgetting);
   }
 
-  #tell(queue: string, [redelivered = 0, dead = 0, expired = 0, dropped = 0]: Effects): void {
+  #tell(queue: string, [redelivered = 0, dead = 0, expired = 0, dropped = 0]: number[]): void {
     if (redelivered > 0) this.events.emit('redelivered', queue, redelivered);
     if (dead > 0) this.events.emit('dead', queue, dead, 'max_deliveries');
     if (expired > 0) this.events.emit('expired', queue, expired);

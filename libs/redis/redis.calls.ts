@@ -10,6 +10,8 @@ export type RedisArgument = string | number | Buffer;
 const MOST_JOINED = 8;
 /** Arguments of a call above which it goes alone, in bytes or UTF-16 units. */
 const MOST_BYTES = 4096;
+/** Most commands of a turn that go in one write. More go in two halves: Redis works on one while this node does on the other. */
+const MOST_WRITTEN = 2;
 
 interface ScriptCall {
   readonly script: LuaScript;
@@ -92,6 +94,12 @@ export class ScriptCalls {
     this.#groups = [];
     this.#open.clear();
     this.#lastOf.clear();
+    const half = groups.length > MOST_WRITTEN ? Math.ceil(groups.length / 2) : groups.length;
+    this.#write(groups.slice(0, half));
+    if (half < groups.length) this.#write(groups.slice(half));
+  }
+
+  #write(groups: readonly Waiting[][]): void {
     this.redis.stream.cork();
     for (const group of groups) void this.#sendGroup(group);
     this.redis.stream.uncork();

@@ -1,21 +1,39 @@
--- The keys of one queue and its clock. Every script of this folder has the same five keys (queue.keys.ts) and the
--- queue's name as ARGV[1].
+-- The keys of one queue and its clock. Scripts of a queue have one key, the base of BullMQ's; the others, of the same
+-- slot, are found by it (queue.keys.ts says the same).
 
--- Of each call.
-local base, own, namesKey, dueKey, requestKey, name
+-- BullMQ's score of a message that is ready is its priority times this and the place of its coming.
+local PER_PRIORITY = 0x100000000
+
+-- Of the queue that was called last.
+local base, own, namesKey, dueKey, name
 local waitKey, activeKey, prioritizedKey, delayedKey, failedKey, completedKey
 local metaKey, idKey, counterKey, eventsKey, markerKey, stalledKey, limiterKey, pausedKey
 local inflightKey, waitersKey, expiryKey, ageKey, nothingKey
-local now, nowMicros
+-- Of a command: calls that are joined are at one time, and what one has read the next need not read again.
+local now, nowText, nowMicros
+local begunIn, known
+-- The memory of the call's requestId, if it has one.
+local requestKey
 -- Messages that became ready in this call.
 local arrived
--- {redelivered, dead by max_deliveries, expired, dead letters dropped}: told to the caller for events and the log.
+-- 0, or {redelivered, dead by max_deliveries, expired, dead letters dropped}: told to the caller for events and the log.
 local effects
+local REDELIVERED, DEAD, EXPIRED, DROPPED = 1, 2, 3, 4
 
--- How every script begins.
-local function begin()
-  base, own, namesKey, dueKey, requestKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-  name = ARGV[1]
+-- Whole numbers as text: Lua's own conversion turns what has more than 14 digits into 1.79e+15. What Redis is given often
+-- is given as text, since it prints numbers with great care.
+local function whole(number)
+  return string.format('%.0f', number)
+end
+
+local ENCODED = {['25'] = '%', ['3A'] = ':'}
+
+local function meet()
+  local prefix, bucket, encoded = string.match(KEYS[1], '^(.*):queue:({%d+}):([^:]*):$')
+  own = prefix .. ':pull:' .. bucket .. ':' .. encoded .. ':'
+  namesKey, dueKey = prefix .. ':queues:' .. bucket, prefix .. ':deliveries:' .. bucket
+  name = string.gsub(encoded, '%%(%x%x)', ENCODED)
+  base = KEYS[1]
   waitKey, activeKey, prioritizedKey = base .. 'wait', base .. 'active', base .. 'prioritized'
   delayedKey, failedKey, completedKey = base .. 'delayed', base .. 'failed', base .. 'completed'
   metaKey, idKey, counterKey, eventsKey = base .. 'meta', base .. 'id', base .. 'pc', base .. 'events'
@@ -24,19 +42,34 @@ local function begin()
   inflightKey, waitersKey, expiryKey, ageKey = own .. 'inflight', own .. 'waiters', own .. 'expiry', own .. 'age'
   -- Given to BullMQ in the place of its delayed set where it must promote nothing by itself.
   nothingKey = own .. 'nothing'
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-  nowMicros = time[1] * 1000000 + time[2]
-  arrived, effects = 0, {0, 0, 0, 0}
 end
 
--- Whole numbers as text: Lua's own conversion turns what has more than 14 digits into 1.79e+15.
-local function whole(number)
-  return string.format('%.0f', number)
+-- How every script begins.
+local function begin()
+  arrived, effects = 0, 0
+  local isSame = base == KEYS[1]
+  if not isSame then meet() end
+  requestKey = ARGV[1] ~= '' and own .. 'request:' .. ARGV[1]
+  if isSame and begunIn == COMMAND then return end
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+  nowText, nowMicros = whole(now), time[1] * 1000000 + time[2]
+  begunIn, known = COMMAND, {}
+end
+
+local function tell(effect, count)
+  if effects == 0 then effects = {0, 0, 0, 0} end
+  effects[effect] = effects[effect] + count
+end
+
+-- {false unless paused, false where nothing was ever pushed}
+local function meta()
+  known.meta = known.meta or redis.call('HMGET', metaKey, 'paused', 'opts.maxLenEvents')
+  return known.meta
 end
 
 local function isPaused()
-  return redis.call('HEXISTS', metaKey, 'paused') == 1
+  return meta()[1] ~= false
 end
 
 -- How many messages can be taken now.

@@ -1,7 +1,7 @@
 -- Answers to calls with a requestId, kept five minutes so that a repetition on any node is told the same.
--- ARGV[2] is "1" where the caller gave one.
+-- ARGV[1] is "" where the caller gave none.
 local function replay()
-  if ARGV[2] ~= '1' then return nil end
+  if ARGV[1] == '' then return nil end
   local packed = redis.call('HGET', requestKey, 'answer')
   if not packed then return nil end
   -- Who repeated has the answer now: it may no longer be taken back (undeliver).
@@ -13,7 +13,7 @@ local function replay()
 end
 
 local function remember(answer)
-  if ARGV[2] == '1' then
+  if ARGV[1] ~= '' then
     redis.call('HSET', requestKey, 'answer', cmsgpack.pack(answer))
     redis.call('PEXPIRE', requestKey, 300000)
   end

@@ -8,10 +8,10 @@ local function optionsOf(id)
   return text and cjson.decode(text) or {}
 end
 
--- The message can be taken from now on.
-local function becomesReady(id, pushedAt)
+-- A message can be taken that could not since it was pushed, so that it may stand behind younger ones.
+local function becomesReady(id)
   arrived = arrived + 1
-  redis.call('ZADD', ageKey, pushedAt or redis.call('HGET', base .. id, 'timestamp'), id)
+  redis.call('ZADD', ageKey, redis.call('HGET', base .. id, 'timestamp'), id)
 end
 
 -- The message is no longer in flight; its receipt is void.
@@ -27,28 +27,23 @@ local function forget(id)
   redis.call('ZREM', expiryKey, id)
 end
 
--- Ends a delivery by BullMQ's own operation. Answers 0, or a negative code where the token is not the lock's.
-local function finish(id, token, target, field, value, keep)
-  return bullmq_moveToFinished({waitKey, activeKey, prioritizedKey, eventsKey, stalledKey, limiterKey, delayedKey,
-    pausedKey, metaKey, counterKey, target == 'failed' and failedKey or completedKey, base .. id,
-    base .. 'metrics:' .. target, markerKey},
-    {id, whole(now), field, value, target, '0', base,
-    cmsgpack.pack({token = token, keepJobs = {count = keep}, attempts = 1, maxMetricsSize = ''}), ''})
-end
-
+-- Ends a delivery as failed by BullMQ's own operation.
 local function becomesDead(id, reason, maxDead)
   leavesFlight(id)
   local before = redis.call('ZCARD', failedKey)
-  finish(id, '0', 'failed', 'failedReason', reason, tonumber(maxDead))
-  effects[4] = effects[4] + before + 1 - redis.call('ZCARD', failedKey)
+  bullmq_moveToFinished({waitKey, activeKey, prioritizedKey, eventsKey, stalledKey, limiterKey, delayedKey, pausedKey,
+    metaKey, counterKey, failedKey, base .. id, base .. 'metrics:failed', markerKey},
+    {id, nowText, 'failedReason', reason, 'failed', '0', base,
+    cmsgpack.pack({token = '0', keepJobs = {count = tonumber(maxDead)}, attempts = 1, maxMetricsSize = ''}), ''})
+  tell(DROPPED, before + 1 - redis.call('ZCARD', failedKey))
 end
 
--- An expired message that comes back from a delivery, or is met by a pop.
+-- An expired message that comes back from a delivery.
 local function dropExpired(id)
   redis.call('LREM', activeKey, 1, id)
   redis.call('ZREM', inflightKey, id)
   forget(id)
-  effects[3] = effects[3] + 1
+  tell(EXPIRED, 1)
 end
 
 -- Makes a delivery ready again ahead of all that wait: BullMQ serves its wait list first, from the right.
@@ -65,43 +60,42 @@ local function redeliver(id, maxDead)
   local options = optionsOf(id)
   if options.expiresAt and options.expiresAt <= now then return dropExpired(id) end
   if tonumber(redis.call('HGET', base .. id, 'ats') or 0) >= options.attempts then
-    effects[2] = effects[2] + 1
+    tell(DEAD, 1)
     return becomesDead(id, 'max_deliveries', maxDead)
   end
   returnTo('LPUSH', id, options.expiresAt)
-  effects[1] = effects[1] + 1
+  tell(REDELIVERED, 1)
 end
 
 -- More messages are due than one script promotes: what becomes ready meanwhile joins them at their end.
 local isBehind
--- Where the last call settled, and in which command: calls that are joined settle a queue once.
-local settledQueue, settledIn
 
 -- Drops what expired, gives back what was not acknowledged in time, promotes what is due.
 local function settle(maxDead, lapses)
-  if settledQueue == own and settledIn == COMMAND then return end
+  if known.isSettled then return end
   isBehind = false
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', expiryKey, '-inf', now, 'LIMIT', 0, 100)) do
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', expiryKey, '-inf', nowText, 'LIMIT', '0', '100')) do
     if redis.call('ZREM', prioritizedKey, id) + redis.call('ZREM', delayedKey, id) == 0 then
       redis.call('LREM', waitKey, 1, id)
     end
     forget(id)
-    effects[3] = effects[3] + 1
+    tell(EXPIRED, 1)
   end
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', inflightKey, '-inf', '(' .. whole(now), 'LIMIT', 0, lapses or 100)) do
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', inflightKey, '-inf', '(' .. whole(now), 'LIMIT', '0', lapses or '100')) do
     redeliver(id, maxDead)
   end
-  local due = redis.call('ZRANGEBYSCORE', delayedKey, '-inf', whole((now + 1) * 4096 - 1), 'LIMIT', 0, 1000)
+  local due = redis.call('ZRANGEBYSCORE', delayedKey, '-inf', whole((now + 1) * 4096 - 1), 'LIMIT', '0', '1000')
   isBehind = #due == 1000
   for _, id in ipairs(due) do
     bullmq_promote({delayedKey, waitKey, pausedKey, metaKey, prioritizedKey, activeKey, counterKey, eventsKey,
       markerKey}, {base, id})
     becomesReady(id)
   end
-  settledQueue, settledIn = own, COMMAND
+  known.isSettled = true
 end
 
--- The bucket's list of queues with deliveries out, by when the first of them runs out.
+-- The bucket's list of queues with deliveries out, by when the first of them runs out. It may say so too early, never
+-- too late: who looks sets it right.
 local function noteDeliveries()
   local first = redis.call('ZRANGE', inflightKey, 0, 0, 'WITHSCORES')
   if first[1] then

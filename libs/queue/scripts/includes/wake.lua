@@ -13,8 +13,9 @@ end
 
 -- Last step of every script in which messages can become ready.
 local function wakeForArrivals()
-  if arrived == 0 or redis.call('EXISTS', waitersKey) == 0 or isPaused() then return end
-  wake(math.min(arrived, readyCount()))
+  if arrived == 0 or known.nobodyWaits then return end
+  known.nobodyWaits = redis.call('EXISTS', waitersKey) == 0
+  if not known.nobodyWaits and not isPaused() then wake(math.min(arrived, readyCount())) end
 end
 
 -- Milliseconds until the next delayed message is due, -1 if there is none.

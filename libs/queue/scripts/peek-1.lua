@@ -1,12 +1,8 @@
 #!lua flags=allow-oom
 -- Shows messages of one state, in the order in which they would be delivered, run out or were buried.
--- KEYS[1] base of BullMQ's keys
--- KEYS[2] base of our keys
--- KEYS[3] names of the bucket's queues
--- KEYS[4] the bucket's queues with deliveries out
--- KEYS[5] memory of the requestId
--- ARGV[1] queue  ARGV[2] "0"  ARGV[3] QUEUE_MAX_DEAD  ARGV[4] "ready", "delayed", "inflight" or "dead"  ARGV[5] count
--- ARGV[6] most bytes of payload
+-- KEYS[1] base of BullMQ's keys of the queue
+-- ARGV[1] ""  ARGV[2] QUEUE_MAX_DEAD  ARGV[3] "ready", "delayed", "inflight" or "dead"  ARGV[4] count
+-- ARGV[5] most bytes of payload
 -- Answers {'ok', effects, messages: {id, payload, deliveries, BullMQ's priority, pushed at, dead at, reason, due or invisible until}}
 --- @include "queue"
 --- @include "wake"
@@ -24,10 +20,10 @@ end
 
 local function run()
   begin()
-  settle(ARGV[3])
+  settle(ARGV[2])
   wakeForArrivals()
-  local state = ARGV[4]
-  count, ids, times = tonumber(ARGV[5]), {}, {}
+  local state = ARGV[3]
+  count, ids, times = tonumber(ARGV[4]), {}, {}
   if state == 'ready' then
     local first = redis.call('LRANGE', waitKey, -count, -1)
     for i = #first, 1, -1 do
@@ -42,7 +38,7 @@ local function run()
   local messages, bytes = {}, 0
   for i, id in ipairs(ids) do
     bytes = bytes + redis.call('HSTRLEN', base .. id, 'data')
-    if i > 1 and bytes > tonumber(ARGV[6]) then break end
+    if i > 1 and bytes > tonumber(ARGV[5]) then break end
     local job = redis.call('HMGET', base .. id, 'data', 'ats', 'priority', 'timestamp', 'finishedOn', 'failedReason')
     messages[i] = {id, job[1] or 'null', job[2] or '0', job[3] or '101', job[4] or '0', job[5] or '', job[6] or '', times[i]}
   end

@@ -1,18 +1,14 @@
 #!lua flags=allow-oom
 -- Ends a queue that has no message left: nothing of it stays.
--- KEYS[1] base of BullMQ's keys
--- KEYS[2] base of our keys
--- KEYS[3] names of the bucket's queues
--- KEYS[4] the bucket's queues with deliveries out
--- KEYS[5] memory of the requestId
--- ARGV[1] queue  ARGV[2] "0"  ARGV[3] QUEUE_MAX_DEAD
+-- KEYS[1] base of BullMQ's keys of the queue
+-- ARGV[1] ""  ARGV[2] QUEUE_MAX_DEAD
 -- Answers {'ok', effects, 1 where it is gone, 0 where it has messages again}
 --- @include "queue"
 --- @include "wake"
 --- @include "settle"
 local function run()
   begin()
-  settle(ARGV[3])
+  settle(ARGV[2])
   if length() + redis.call('ZCARD', failedKey) > 0 then
     wakeForArrivals()
     return {'ok', effects, 0}

@@ -1,25 +1,21 @@
 #!lua flags=allow-oom
 -- Puts back what was taken with receipts and could not be delivered, as if it had not been taken.
--- KEYS[1] base of BullMQ's keys
--- KEYS[2] base of our keys
--- KEYS[3] names of the bucket's queues
--- KEYS[4] the bucket's queues with deliveries out
--- KEYS[5] memory of the requestId
--- ARGV[1] queue  ARGV[2] requestId given  ARGV[4] token  ARGV[5..] ids, in the order in which they were taken
+-- KEYS[1] base of BullMQ's keys of the queue
+-- ARGV[1] requestId with its route, or ""  ARGV[3] token  ARGV[4..] ids, in the order in which they were taken
 -- Answers {'ok', how many} or {'kept'} where a repetition of the call already has the receipts
 --- @include "queue"
 --- @include "wake"
 --- @include "settle"
 local function run()
   begin()
-  local token = ARGV[4]
-  if ARGV[2] == '1' then
+  local token = ARGV[3]
+  if ARGV[1] ~= '' then
     if redis.call('HEXISTS', requestKey, 'replayed') == 1 then return {'kept'} end
     redis.call('DEL', requestKey)
   end
   local count = 0
   -- From the last to the first, since each goes to the very front.
-  for i = #ARGV, 5, -1 do
+  for i = #ARGV, 4, -1 do
     local id = ARGV[i]
     if redis.call('ZSCORE', inflightKey, id) and redis.call('GET', base .. id .. ':lock') == token then
       returnTo('RPUSH', id, optionsOf(id).expiresAt)

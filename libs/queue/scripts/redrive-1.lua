@@ -1,12 +1,8 @@
 #!lua flags=allow-oom
 -- Makes dead letters ready again, oldest first, by BullMQ's own operation; at most 1000 per call.
--- KEYS[1] base of BullMQ's keys
--- KEYS[2] base of our keys
--- KEYS[3] names of the bucket's queues
--- KEYS[4] the bucket's queues with deliveries out
--- KEYS[5] memory of the requestId
--- ARGV[1] queue  ARGV[2] requestId given  ARGV[3] QUEUE_MAX_DEAD  ARGV[4] QUEUE_MAX_LENGTH  ARGV[5] how many
--- ARGV[6] how many were moved by earlier calls of this redrive
+-- KEYS[1] base of BullMQ's keys of the queue
+-- ARGV[1] requestId with its route, or ""  ARGV[2] QUEUE_MAX_DEAD  ARGV[3] QUEUE_MAX_LENGTH  ARGV[4] how many
+-- ARGV[5] how many were moved by earlier calls of this redrive
 -- Answers {'ok', effects, moved in all, how many are meant, 1 where it is done, moved by this call}
 --- @include "queue"
 --- @include "wake"
@@ -17,14 +13,14 @@ local function run()
   begin()
   local told = replay()
   if told then return told end
-  settle(ARGV[3])
-  local requested = ARGV[2] == '1'
+  settle(ARGV[2])
+  local requested = ARGV[1] ~= ''
   -- A repetition goes on with what the first call had begun.
-  local moved = tonumber(requested and redis.call('HGET', requestKey, 'moved') or ARGV[6])
+  local moved = tonumber(requested and redis.call('HGET', requestKey, 'moved') or ARGV[5])
   local meant = tonumber(requested and redis.call('HGET', requestKey, 'meant')
-    or math.min(tonumber(ARGV[5]), moved + redis.call('ZCARD', failedKey)))
+    or math.min(tonumber(ARGV[4]), moved + redis.call('ZCARD', failedKey)))
 
-  local room = tonumber(ARGV[4]) - length()
+  local room = tonumber(ARGV[3]) - length()
   local step = math.min(meant - moved, room, 1000)
   local ids = step > 0 and redis.call('ZRANGE', failedKey, 0, step - 1) or {}
   for _, id in ipairs(ids) do

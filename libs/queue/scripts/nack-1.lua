@@ -1,12 +1,8 @@
 #!lua flags=allow-oom
 -- Gives a delivery back: to the end of its priority, with a delay, or to the dead letters.
--- KEYS[1] base of BullMQ's keys
--- KEYS[2] base of our keys
--- KEYS[3] names of the bucket's queues
--- KEYS[4] the bucket's queues with deliveries out
--- KEYS[5] memory of the requestId
--- ARGV[1] queue  ARGV[2] requestId given  ARGV[3] QUEUE_MAX_DEAD  ARGV[4] id  ARGV[5] token  ARGV[6] delayMs
--- ARGV[7] "1": straight to the dead letters
+-- KEYS[1] base of BullMQ's keys of the queue
+-- ARGV[1] requestId with its route, or ""  ARGV[2] QUEUE_MAX_DEAD  ARGV[3] id  ARGV[4] token  ARGV[5] delayMs
+-- ARGV[6] "1": straight to the dead letters
 -- Answers {'ok', effects, 'ready' or 'delayed' or 'rejected' or 'max_deliveries' or 'expired'} or {'stale_receipt', effects}
 --- @include "queue"
 --- @include "wake"
@@ -20,8 +16,8 @@ local id, token, delay
 -- Answers where the message went.
 local function giveBack()
   local options = optionsOf(id)
-  if ARGV[7] == '1' then
-    becomesDead(id, 'rejected', ARGV[3])
+  if ARGV[6] == '1' then
+    becomesDead(id, 'rejected', ARGV[2])
     return 'rejected'
   end
   if options.expiresAt and options.expiresAt <= now then
@@ -29,7 +25,7 @@ local function giveBack()
     return 'expired'
   end
   if tonumber(redis.call('HGET', base .. id, 'ats')) >= options.attempts then
-    becomesDead(id, 'max_deliveries', ARGV[3])
+    becomesDead(id, 'max_deliveries', ARGV[2])
     return 'max_deliveries'
   end
   if options.expiresAt then redis.call('ZADD', expiryKey, options.expiresAt, id) end
@@ -49,10 +45,10 @@ end
 
 local function run()
   begin()
-  id, token, delay = ARGV[4], ARGV[5], ARGV[6]
+  id, token, delay = ARGV[3], ARGV[4], ARGV[5]
   local told = replay()
   if told then return told end
-  settle(ARGV[3])
+  settle(ARGV[2])
   if not redis.call('ZSCORE', inflightKey, id) or redis.call('GET', base .. id .. ':lock') ~= token then
     wakeForArrivals()
     return {'stale_receipt', effects}

@@ -1,11 +1,7 @@
 #!lua flags=allow-oom
 -- Removes messages of one state for good, at most 1000 per call; deduplication windows stay.
--- KEYS[1] base of BullMQ's keys
--- KEYS[2] base of our keys
--- KEYS[3] names of the bucket's queues
--- KEYS[4] the bucket's queues with deliveries out
--- KEYS[5] memory of the requestId
--- ARGV[1] queue  ARGV[2] "0"  ARGV[3] QUEUE_MAX_DEAD  ARGV[4] "ready", "delayed", "inflight" or "dead"
+-- KEYS[1] base of BullMQ's keys of the queue
+-- ARGV[1] ""  ARGV[2] QUEUE_MAX_DEAD  ARGV[3] "ready", "delayed", "inflight" or "dead"
 -- Answers {'ok', effects, removed, left in that state}
 --- @include "queue"
 --- @include "wake"
@@ -20,8 +16,8 @@ end
 
 local function run()
   begin()
-  settle(ARGV[3])
-  local state, ids, left = ARGV[4], {}, 0
+  settle(ARGV[2])
+  local state, ids, left = ARGV[3], {}, 0
   if state == 'ready' then
     ids = redis.call('LRANGE', waitKey, -LIMIT, -1)
     if #ids > 0 then redis.call('LTRIM', waitKey, 0, -#ids - 1) else ids = removeRange(prioritizedKey) end
