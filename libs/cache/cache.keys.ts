@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { bucketOf } from '#lib/redis';
 
 /** Slots that lines are spread over: all keys of one line lie in one, and each has an index of the lines that end. */
 export const BUCKETS = 64;
@@ -11,7 +11,7 @@ export class CacheKeys {
 
   /** The keys of one line as the scripts take them: line, prefix of its results, tokens of locks, index of ends. */
   of(name: string): [line: string, results: string, fences: string, due: string] {
-    const bucket = crc32(name) % BUCKETS;
+    const bucket = bucketOf(name, BUCKETS);
     const slot = this.#slot(bucket);
     // The length keeps the result of one line's id apart from that of another line whose name ends in it.
     return [

@@ -1,4 +1,5 @@
-/** A power of two. */
+import { bucketOf } from '#lib/redis';
+
 const BUCKETS = 64;
 
 interface BucketKeys {
@@ -21,7 +22,7 @@ export class LockKeys {
   }
 
   of(name: string): string {
-    return `${this.prefix}:lk:{lock${bucketOf(name)}}:${name}`;
+    return `${this.prefix}:lk:{lock${bucketOf(name, BUCKETS)}}:${name}`;
   }
 
   /** What the keys of places begin with in a bucket; the lock's name follows. */
@@ -34,13 +35,4 @@ export class LockKeys {
     const key = (kind: string) => `${this.prefix}:${kind}:{lock${bucket}}`;
     return { names: key('n'), owners: key('o'), due: key('due'), fresh: key('f') };
   }
-}
-
-/** A lock is in the same bucket on every node: FNV-1a of its name in UTF-16, with the last mixing of MurmurHash3. */
-function bucketOf(name: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < name.length; i += 1) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) & (BUCKETS - 1);
 }

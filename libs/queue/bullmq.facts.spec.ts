@@ -14,6 +14,7 @@ describe('BullMQ', () => {
   let server: TestRedis;
   let redis: Redis;
   let base: string;
+  let bullmq: BullmqOperations;
   let run = 0;
 
   beforeAll(async () => {
@@ -27,13 +28,9 @@ describe('BullMQ', () => {
   beforeEach(() => {
     run += 1;
     base = `facts:queue:{${run}}:q:`;
+    bullmq = new BullmqOperations(redis, base);
   });
 
-  const call: BullmqOperations['call'] = async (...given) => await new BullmqOperations(redis, base).call(...given);
-  const add: BullmqOperations['add'] = async (...given) => await new BullmqOperations(redis, base).add(...given);
-  const take: BullmqOperations['take'] = async (...given) => await new BullmqOperations(redis, base).take(...given);
-  const finish: BullmqOperations['finish'] = async (...given) =>
-    await new BullmqOperations(redis, base).finish(...given);
   const field = async (id: string, name: string) => await redis.hget(base + id, name);
 
   it('is pinned exactly, and is the version that was looked at', () => {
@@ -93,20 +90,20 @@ describe('BullMQ', () => {
 
   it('serves the wait list before all priorities, the lowest number first, and each in order', async () => {
     const [low, high, second] = [
-      await add('1', '{priority = 101}'),
-      await add('2', '{priority = 1}'),
-      await add('3', '{priority = 1}'),
+      await bullmq.add('1', '{priority = 101}'),
+      await bullmq.add('2', '{priority = 1}'),
+      await bullmq.add('3', '{priority = 1}'),
     ];
-    await redis.rpush(`${base}wait`, await add('4', '{priority = 101}'));
+    await redis.rpush(`${base}wait`, await bullmq.add('4', '{priority = 101}'));
     await redis.zrem(`${base}prioritized`, '4');
     const order = [];
-    for (let i = 0; i < 4; i += 1) order.push((await take('t'))[1]);
+    for (let i = 0; i < 4; i += 1) order.push((await bullmq.take('t'))[1]);
     expect(order).toEqual(['4', high, second, low]);
-    expect((await take('t'))[0]).toBe(0);
+    expect((await bullmq.take('t'))[0]).toBe(0);
   });
 
   it('keeps options that it does not know, the payload as it is, and counts ids on', async () => {
-    const id = await add('{"__proto__":1}', '{priority = 101, attempts = 5, expiresAt = 1795419000000}');
+    const id = await bullmq.add('{"__proto__":1}', '{priority = 101, attempts = 5, expiresAt = 1795419000000}');
     expect(JSON.parse((await field(id, 'opts')) ?? '')).toEqual({
       priority: 101,
       attempts: 5,
@@ -115,51 +112,55 @@ describe('BullMQ', () => {
     expect(await redis.hmget(base + id, 'data', 'timestamp', 'priority')).toEqual(['{"__proto__":1}', '1000', '101']);
     expect(await redis.get(`${base}id`)).toBe(id);
     await redis.set(`${base}id`, '17954190000000');
-    expect(await add('1', '{priority = 1}')).toBe('17954190000001');
+    expect(await bullmq.add('1', '{priority = 1}')).toBe('17954190000001');
   });
 
   it('answers a duplicate with the first id, also after it was completed, and counts ids on', async () => {
     const options = `{priority = 1, de = {id = 'x', ttl = 60000}}`;
-    const id = await add('1', options);
-    expect(await add('2', options)).toBe(id);
+    const id = await bullmq.add('1', options);
+    expect(await bullmq.add('2', options)).toBe(id);
     expect(await redis.get(`${base}id`)).not.toBe(id);
-    await take('0');
-    expect(await finish(id, '0')).toBe(0);
+    await bullmq.take('0');
+    expect(await bullmq.finish(id, '0')).toBe(0);
     expect(await redis.exists(base + id)).toBe(0);
-    expect(await add('3', options)).toBe(id);
+    expect(await bullmq.add('3', options)).toBe(id);
   });
 
   it('locks by token, and changes nothing for a wrong or missing one', async () => {
-    const id = await add('1', '{priority = 1}');
-    await take('right');
+    const id = await bullmq.add('1', '{priority = 1}');
+    await bullmq.take('right');
     expect(await redis.get(`${base}${id}:lock`)).toBe('right');
-    expect(await finish(id, 'wrong')).toBe(-6);
-    expect(await call('extendLock', [`:${id}:lock`, 'stalled'], '{ARGV[2], ARGV[3], ARGV[4]}', 'wrong', 5000, id)).toBe(
-      0,
-    );
-    expect(await call('extendLock', [`:${id}:lock`, 'stalled'], '{ARGV[2], ARGV[3], ARGV[4]}', 'right', 5000, id)).toBe(
-      1,
-    );
+    expect(await bullmq.finish(id, 'wrong')).toBe(-6);
+    expect(
+      await bullmq.call('extendLock', [`:${id}:lock`, 'stalled'], '{ARGV[2], ARGV[3], ARGV[4]}', 'wrong', 5000, id),
+    ).toBe(0);
+    expect(
+      await bullmq.call('extendLock', [`:${id}:lock`, 'stalled'], '{ARGV[2], ARGV[3], ARGV[4]}', 'right', 5000, id),
+    ).toBe(1);
     await redis.del(`${base}${id}:lock`);
-    expect(await finish(id, 'right')).toBe(-2);
+    expect(await bullmq.finish(id, 'right')).toBe(-2);
     expect(await redis.lrange(`${base}active`, 0, -1)).toEqual([id]);
     expect(await field(id, 'ats')).toBe('1');
-    expect(await finish('4711', 'right')).toBe(-1);
+    expect(await bullmq.finish('4711', 'right')).toBe(-1);
   });
 
   it('takes and finishes without a lock for the token 0', async () => {
-    const id = await add('1', '{priority = 1}');
-    await take('0');
+    const id = await bullmq.add('1', '{priority = 1}');
+    await bullmq.take('0');
     expect(await redis.exists(`${base}${id}:lock`)).toBe(0);
-    expect(await finish(id, '0')).toBe(0);
+    expect(await bullmq.finish(id, '0')).toBe(0);
     expect(await redis.keys(`${base}${id}*`)).toEqual([]);
     expect(await redis.llen(`${base}active`)).toBe(0);
   });
 
   it('returns to the end of the priority by retryJob, which promotes nothing of a set that is not the delayed one', async () => {
-    const ids = [await add('1', '{priority = 7}'), await add('2', '{priority = 7}'), await add('3', '{priority = 7}')];
+    const ids = [
+      await bullmq.add('1', '{priority = 7}'),
+      await bullmq.add('2', '{priority = 7}'),
+      await bullmq.add('3', '{priority = 7}'),
+    ];
     const [first = ''] = ids;
-    await take('t');
+    await bullmq.take('t');
     const retry = [
       'active',
       'wait',
@@ -174,7 +175,9 @@ describe('BullMQ', () => {
       'stalled',
     ];
     await redis.zadd(`${base}delayed`, 4096, 'due');
-    expect(await call('retryJob', retry, `{ARGV[1], ARGV[2], 'LPUSH', ARGV[3], 't', ''}`, Date.now(), first)).toBe(0);
+    expect(
+      await bullmq.call('retryJob', retry, `{ARGV[1], ARGV[2], 'LPUSH', ARGV[3], 't', ''}`, Date.now(), first),
+    ).toBe(0);
     expect(await redis.zrange(`${base}prioritized`, '0', '-1')).toEqual([...ids.slice(1), first]);
     expect(await redis.llen(`${base}active`)).toBe(0);
     expect(await redis.zcard(`${base}delayed`)).toBe(1);
@@ -184,19 +187,22 @@ describe('BullMQ', () => {
     const lua = `{cmsgpack.pack({ARGV[1], '', 'message', tonumber(ARGV[2])}), '1', cmsgpack.pack({delay = 31536000000, priority = 1})}`;
     const keys = ['marker', 'meta', 'id', 'delayed', 'completed', 'events'];
     const now = Date.now();
-    const ids = [await call('addDelayedJob', keys, lua, now), await call('addDelayedJob', keys, lua, now)];
+    const ids = [
+      await bullmq.call('addDelayedJob', keys, lua, now),
+      await bullmq.call('addDelayedJob', keys, lua, now),
+    ];
     expect(await redis.zrange(`${base}delayed`, '0', '-1')).toEqual(ids);
     const due = now + 31_536_000_000;
     expect(Number(await redis.zscore(`${base}delayed`, String(ids[0])))).toBe(due * 4096);
     expect(Number.isSafeInteger(due * 4096 + 4095)).toBe(true);
     const promote = ['delayed', 'wait', 'paused', 'meta', 'prioritized', 'active', 'pc', 'events', 'marker'];
-    expect(await call('promote', promote, '{ARGV[1], ARGV[2]}', String(ids[0]))).toBe(0);
+    expect(await bullmq.call('promote', promote, '{ARGV[1], ARGV[2]}', String(ids[0]))).toBe(0);
     expect(await redis.zrange(`${base}prioritized`, '0', '-1')).toEqual([ids[0]]);
   });
 
   it('puts a taken job back behind a delay, by token', async () => {
-    const id = await add('1', '{priority = 1}');
-    await take('t');
+    const id = await bullmq.add('1', '{priority = 1}');
+    await bullmq.take('t');
     const keys = [
       'marker',
       'active',
@@ -211,7 +217,7 @@ describe('BullMQ', () => {
       'pc',
     ];
     const move = async (token: string) =>
-      await call(
+      await bullmq.call(
         'moveToDelayed',
         keys,
         `{ARGV[1], ARGV[2], ARGV[3], ARGV[4], '500', '0', '', '0', ''}`,
@@ -227,10 +233,10 @@ describe('BullMQ', () => {
   it('buries with a reason, drops the oldest beyond a bound, and revives with priority and counts at zero', async () => {
     const ids = [];
     for (let i = 0; i < 3; i += 1) {
-      const id = await add(String(i), '{priority = 9}');
+      const id = await bullmq.add(String(i), '{priority = 9}');
       ids.push(id);
-      await take('t');
-      expect(await finish(id, 't', 'failed', 2)).toBe(0);
+      await bullmq.take('t');
+      expect(await bullmq.finish(id, 't', 'failed', 2)).toBe(0);
     }
     const [first = '', second = '', third] = ids;
     expect(await redis.zrange(`${base}failed`, '0', '-1')).toEqual([second, third]);
@@ -238,7 +244,9 @@ describe('BullMQ', () => {
     expect(await redis.hmget(base + second, 'failedReason', 'ats')).toEqual(['why', '1']);
     expect(Number(await field(second, 'finishedOn'))).toBeGreaterThan(1_700_000_000_000);
     const keys = [`:${second}`, 'events', 'failed', 'wait', 'meta', 'active', 'marker', 'prioritized', 'pc'];
-    expect(await call('reprocessJob', keys, `{ARGV[2], 'LPUSH', 'failedReason', 'failed', '1', '1'}`, second)).toBe(1);
+    expect(
+      await bullmq.call('reprocessJob', keys, `{ARGV[2], 'LPUSH', 'failedReason', 'failed', '1', '1'}`, second),
+    ).toBe(1);
     expect(await redis.hmget(base + second, 'ats', 'atm', 'failedReason', 'finishedOn')).toEqual([
       null,
       null,
@@ -250,18 +258,18 @@ describe('BullMQ', () => {
 
   it('gives nothing while paused, and keeps what is pushed meanwhile where it was', async () => {
     const keys = ['wait', 'paused', 'meta', 'prioritized', 'events', 'delayed', 'marker'];
-    await call('pause', keys, `{'paused', '1'}`);
-    await add('1', '{priority = 1}');
-    expect((await take('t'))[0]).toBe(0);
+    await bullmq.call('pause', keys, `{'paused', '1'}`);
+    await bullmq.add('1', '{priority = 1}');
+    expect((await bullmq.take('t'))[0]).toBe(0);
     expect(await redis.zcard(`${base}prioritized`)).toBe(1);
-    await call('pause', ['paused', 'wait', ...keys.slice(2)], `{'resumed', '1'}`);
-    expect((await take('t'))[1]).toBe('1');
+    await bullmq.call('pause', ['paused', 'wait', ...keys.slice(2)], `{'resumed', '1'}`);
+    expect((await bullmq.take('t'))[1]).toBe('1');
   });
 
   it('writes no events inside of our scripts', async () => {
-    const id = await add('1', '{priority = 1}');
-    await take('0');
-    await finish(id, '0');
+    const id = await bullmq.add('1', '{priority = 1}');
+    await bullmq.take('0');
+    await bullmq.finish(id, '0');
     expect(await redis.exists(`${base}events`)).toBe(0);
   });
 });

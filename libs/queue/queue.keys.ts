@@ -1,3 +1,5 @@
+import { bucketOf } from '#lib/redis';
+
 /** Over how many slots queues are spread; a bucket's queues, their list and their deliveries out share one. */
 export const BUCKETS = 16;
 
@@ -17,7 +19,7 @@ export class QueueKeys {
   constructor(private readonly prefix: string) {}
 
   of(queue: string): KeysOfQueue {
-    const bucket = bucketOf(queue);
+    const bucket = bucketOf(queue, BUCKETS);
     const bullmqPrefix = `${this.prefix}:queue:{${bucket}}`;
     const bullmqName = encodeName(queue);
     return {
@@ -42,11 +44,4 @@ export class QueueKeys {
 /** BullMQ's names may not contain a colon, and different names must stay different. */
 function encodeName(queue: string): string {
   return queue.replaceAll('%', '%25').replaceAll(':', '%3A');
-}
-
-function bucketOf(queue: string): number {
-  // FNV-1a over UTF-16 units: every process must come to the same.
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < queue.length; i += 1) hash = Math.imul(hash ^ queue.charCodeAt(i), 0x01000193);
-  return (hash >>> 0) % BUCKETS;
 }

@@ -1,3 +1,4 @@
+export { bucketOf } from './bucket.js';
 export { LocalRedis, LocalRedisFailed, type LocalRedisOptions } from './local/local-redis.js';
 export { findRedisServer, RedisServerMissing, type RedisBinary } from './local/redis.binary.js';
 export type { RedisArgument } from './redis.calls.js';

@@ -145,6 +145,10 @@ export class ScriptedLocks {
     return new LockKeys(this.prefix);
   }
 
+  get listing(): LockListing {
+    return new LockListing((script, keys, args) => this.run(script, keys, args), this.keys);
+  }
+
   store(
     caller: Caller,
     onStepped: (stepped: Stepped) => void = () => undefined,
@@ -244,12 +248,9 @@ export class ScriptedLocks {
 
   /** What a listing shows of the lock's bucket under its name, and who waits for it as the search for deadlocks asks. */
   async listed(name: string, owners: readonly string[]): Promise<{ names: string[]; waiting: string[] }> {
-    const send = <Answer>(script: LuaScript<Answer>, keys: string[], args: RedisArgument[]) =>
-      this.run(script, keys, args);
-    const listing = new LockListing(send, this.keys);
     const [{ names }, waits] = await Promise.all([
-      listing.page(name, undefined, undefined, 10),
-      listing.waitsOf(owners),
+      this.listing.page(name, undefined, undefined, 10),
+      this.listing.waitsOf(owners),
     ]);
     return {
       names: names.filter((one) => one === name),

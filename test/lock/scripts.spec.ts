@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, startRedis, type TestRedis } from '../cluster/index.js';
 import { scripts } from '../../libs/lock/lock.scripts.js';
-import { LockListing, type NamePage } from '../../libs/lock/lock.listing.js';
+import type { NamePage } from '../../libs/lock/lock.listing.js';
 import type { LockStore, Stepped } from '../../libs/lock/lock.store.js';
 import { costOfCalls } from './redis.cost.js';
 import { bystander, ScriptedLocks } from './scripted.lock.js';
@@ -193,7 +193,6 @@ describe('the scripts of a lock with many holders or waiters', () => {
 
   it('lists what is fresh in its bucket and what is not, each once, in the order of names', async () => {
     const { fresh, names } = locks.keys.ofBucket(locks.bucketOf('listed'));
-    const listing = new LockListing((script, keys, args) => locks.run(script, keys, args), locks.keys);
     const mine = Array.from({ length: 4000 }, (_, i) => `listed ${String(i).padStart(4, '0')}`).filter(
       (name) => locks.bucketOf(name) === locks.bucketOf('listed'),
     );
@@ -204,7 +203,7 @@ describe('the scripts of a lock with many holders or waiters', () => {
     for (const owner of [undefined, 'even', 'odd']) {
       const listed: string[] = [];
       for (let after: string | undefined = '', pages = 0; after !== undefined && pages < 100; pages += 1) {
-        const page: NamePage = await listing.page('listed ', owner, after === '' ? undefined : after, 7);
+        const page: NamePage = await locks.listing.page('listed ', owner, after === '' ? undefined : after, 7);
         listed.push(...page.names);
         after = page.next;
       }

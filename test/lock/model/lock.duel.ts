@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { LockMode } from '#lib/lock';
 import type { Confirmed, LockStore, Stepped } from '../../../libs/lock/lock.store.js';
 import type { LockDump, ScriptedLocks } from '../scripted.lock.js';
-import { INSTANCES, MOST_WATCH_MS, OWNERS, type Action } from './lock.actions.js';
+import { INSTANCES, OWNERS, type Action } from './lock.actions.js';
 import { LockModel, type ModelAnswer, type ModelCaller } from './lock.model.js';
 import {
   describeHolds,
@@ -15,12 +15,10 @@ import {
 } from './lock.reading.js';
 import { nodeOf, type ModelSnapshot } from './lock.state.js';
 import { ToldTimers } from './lock.timers.js';
+import { LockTraces } from './lock.traces.js';
 
 const OFFER_MS = 2000;
 const MAX_WAITERS = 2;
-/** Keys and entries outlive what they are for by 5 s; the test itself takes some of it. */
-const KEPT_MS = 4000;
-const KEEP_MS = 5000;
 
 /** One process, as far as the scripts are concerned. */
 interface Process {
@@ -46,6 +44,7 @@ export class LockDuel {
   /** Real tokens by the model's numbers. */
   readonly #tokens = new Map<number, number>();
   readonly #timers = new ToldTimers(this.model);
+  readonly #traces = new LockTraces(this.model);
   readonly #calls = new Map<string, string>();
   readonly #places = new Map<string, Remembered>();
   #counter = 0;
@@ -55,11 +54,7 @@ export class LockDuel {
   #seq = 0;
   #floor = 0;
   #lastTicket = 0;
-  /** The latest end of a wait since nobody waited. */
-  #waits = 0;
   #offset = 0;
-  /** When the entry of the lock is over, and the offset of the lock's clock when it was written. */
-  #entry: { over: number; offset: number } | undefined;
   #stepped: Stepped | undefined;
 
   constructor(
@@ -116,7 +111,7 @@ export class LockDuel {
         this.#floor = Math.max(this.#floor, ...this.#tokens.values());
         this.#lastTicket = 0;
         this.#timers.forget();
-        this.#waits = 0;
+        this.#traces.lose();
         for (const place of this.#places.values()) place.ticket += action.behind;
         return;
       case 'crowd the bucket':
@@ -310,9 +305,7 @@ export class LockDuel {
     expect(readPlaces(dump.places)).toEqual(describePlaces(model.places));
     expect(readMessages(messages)).toEqual(describeMessages(model.told, this.#seq, tokenOf));
     expect(model.violations(who.grants)).toEqual([]);
-    this.#waits = model.waiting ? Math.max(this.#waits, model.now + wait, ...model.waits()) : 0;
-    this.#compareLives(dump);
-    this.#compareEntries(dump);
+    this.#traces.compare(dump, wait);
 
     this.#timers.compare(id, wakeMs, messages);
   }
@@ -343,60 +336,7 @@ export class LockDuel {
     // Whoever waits for longer than he said is not looked for.
     const wait = OWNERS.filter((owner) => model.places.has(owner));
     expect(wait).toEqual(expect.arrayContaining(waiting));
-    expect(waiting).toEqual(expect.arrayContaining(wait.filter((owner) => this.#endOf(owner) >= nowThen())));
-  }
-
-  /** No key dies before what it is for, and none lives for ever. */
-  #compareLives(dump: LockDump): void {
-    const watched = Math.max(0, ...this.model.watchers.values());
-    const used = latestOf(dump);
-    for (const [key, ttl] of dump.lives) {
-      const till = key === 'lock' ? Math.max(used, watched) : key === 'watchers' ? watched : used;
-      expect(ttl, `life of the key of its ${key}`).toBeGreaterThanOrEqual(till - dump.now);
-      const most = key === 'watchers' ? MOST_WATCH_MS : Math.max(this.#latest(dump) - dump.now, 0);
-      expect(ttl, `life of the key of its ${key}`).toBeLessThanOrEqual(most + KEEP_MS);
-    }
-  }
-
-  /** Latest lock time for which anything of the lock is kept: a wait counts until nobody waits any more. */
-  #latest(dump: LockDump): number {
-    return Math.max(latestOf(dump), this.#waits, ...this.model.watchers.values());
-  }
-
-  /** The indices have the lock, and each owner, for as long as there is something of theirs. */
-  #compareEntries(dump: LockDump): void {
-    const { now, offset, entry, entries } = dump;
-    const { holds, places } = this.model;
-    let latest: number | undefined;
-    for (const owner of OWNERS) {
-      const [hold, place] = [holds.get(owner), places.get(owner)];
-      const over = entries.get(owner);
-      if (!hold && !place) {
-        expect(over, `entry of ${owner}, who has nothing`).toBeUndefined();
-        continue;
-      }
-      const end = this.#endOf(owner);
-      latest = Math.max(latest ?? 0, end, now);
-      // Whoever waits for longer than he said is not looked for.
-      if (end >= now) expect((over ?? 0) + offset, `entry of ${owner}`).toBeGreaterThanOrEqual(end + KEPT_MS);
-    }
-    if (latest === undefined) expect(entry, 'entry of a lock that is free').toBeUndefined();
-    else {
-      expect((entry ?? 0) + offset, 'entry of the lock').toBeGreaterThanOrEqual(latest + KEPT_MS);
-      // A clock that is set back later makes it last for longer, until it is written again.
-      if (!this.#entry || this.#entry.over !== entry) this.#entry = { over: entry ?? 0, offset };
-      expect(this.#entry.over + this.#entry.offset, 'entry of the lock').toBeLessThanOrEqual(
-        Math.max(this.#latest(dump), now) + KEEP_MS,
-      );
-    }
-  }
-
-  /** When what the owner has is over by itself, in lock time. */
-  #endOf(owner: string): number {
-    const hold = this.model.holds.get(owner);
-    const place = this.model.places.get(owner);
-    const queued = place?.state === 'queued' ? [...place.instances.values()].map(({ till }) => till) : [];
-    return Math.max(hold?.deadline ?? 0, hold?.was?.deadline ?? 0, ...queued);
+    expect(waiting).toEqual(expect.arrayContaining(wait.filter((owner) => this.#traces.endOf(owner) >= nowThen())));
   }
 
   #learnTokens({ holds }: LockDump): void {

@@ -178,7 +178,7 @@ local function unindex(key, entry, kind)
   if redis.call('ZREM', key, entry) == 1 then redis.call('ZREM', BUCKET.due, kind .. entry) end
 end
 
--- When the entries of this call are over. Each call that adds entries, two at most, clears four.
+-- When the entries of this call are over. A call that adds entries clears up to twice as many.
 local function save_due()
   if not lock.due then return end
   local scored, latest = {}, 0
@@ -190,7 +190,7 @@ local function save_due()
     redis.call('ZADD', BUCKET.due, unpack(scored))
     for _, key in ipairs({ BUCKET.names, BUCKET.owners, BUCKET.due }) do let_live(key, latest, lock.millis) end
   end
-  clear_index(BUCKET, lock.millis, 4)
+  clear_index(BUCKET, lock.millis, #scored)
 end
 
 local function index_owner(owner, hold, place)
