@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Missing, runSubject, WrongAnswer, type Contender, type Sample } from './bench.js';
+import { failedSubject, Missing, runSubject, WrongAnswer, type Contender, type Sample } from './bench.js';
 import { competition } from './competition.js';
 import { get, HttpLoad, post } from './http.load.js';
 import { plotOf } from './plot.js';
@@ -173,6 +173,14 @@ describe('the report', () => {
     expect(report).toContain('| | 100 | 1 000 |\n|---|---:|---:|\n| a (bytes) | 10 | 12 |');
     expect(report).toContain('Not measured: nobody, since gone.');
     expect(plotOf(result)).toContain('>a (bytes)</text>');
+  });
+
+  it('says of a subject that failed why, and counts its targets among those not measured', () => {
+    const report = reportOf([failedSubject(subject, new WrongAnswer('it was 503'))], conditions);
+    expect(report).toContain('Of 3 targets 0 are met, 0 are not, 3 were not measured.');
+    expect(report).toContain('| Growth: a | 100 | at least 0.9, at most 1.1 |  | **not measured** |');
+    expect(report).toContain('## Growth\n\n**Failed, so that nothing of it is known**: WrongAnswer: it was 503.');
+    expect(report).not.toContain('svg');
   });
 
   it('draws no bar of what is below nothing', async () => {

@@ -48,7 +48,7 @@ export class Missing extends Error {
   override readonly name = 'Missing';
 }
 
-/** An answer that a client could not have used: the bench fails. */
+/** An answer that a client could not have used: its subject fails. */
 export class WrongAnswer extends Error {
   override readonly name = 'WrongAnswer';
 }
@@ -74,10 +74,27 @@ export interface Result {
   readonly rows: readonly Row[];
   readonly targets: readonly Judged[];
   readonly skipped: Readonly<Record<string, string>>;
+  /** Why nothing of it was measured. */
+  readonly failed?: string;
   readonly layout?: Subject['layout'];
   readonly note?: Subject['note'];
   /** Per contender, round by round. */
   readonly samples: Readonly<Record<string, readonly Sample[]>>;
+}
+
+/** What is known of a subject that ended with an error: no figure, and none of its targets met. */
+export function failedSubject({ name, targets, layout, note }: Subject, error: unknown): Result {
+  return {
+    subject: name,
+    rounds: 0,
+    rows: [],
+    targets: targets.map((target) => ({ ...target, reached: NaN, verdict: 'not measured' })),
+    skipped: {},
+    failed: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+    ...(layout && { layout }),
+    ...(note && { note }),
+    samples: {},
+  };
 }
 
 /**

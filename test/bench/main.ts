@@ -3,7 +3,7 @@ import { arch, availableParallelism, cpus, platform } from 'node:os';
 import { parseArgs } from 'node:util';
 import { format, resolveConfig } from 'prettier';
 import { startRedis } from '../cluster/index.js';
-import { runSubject, type Result } from './bench.js';
+import { failedSubject, runSubject, type Result } from './bench.js';
 import { plotFile, plotOf } from './plot.js';
 import { comparedWith, inWords, reportOf, type Conditions } from './report.js';
 import { aNode } from './subjects/a.node.js';
@@ -44,7 +44,6 @@ const callsAmongThings = quick ? 300 : 2000;
 
 const redis = await startRedis();
 const results: Result[] = [];
-let ended: string | undefined;
 try {
   const subjects = [
     ...connections.map((count) => routes(redis, count, forMs)),
@@ -59,9 +58,10 @@ try {
   ];
   for (const subject of subjects.filter(({ name }) => name.includes(only))) {
     const began = performance.now();
-    ended = subject.name;
-    const result = await runSubject(subject, rounds, console.log);
-    ended = undefined;
+    const result = await runSubject(subject, rounds, console.log).catch((error: unknown) => {
+      console.error(error);
+      return failedSubject(subject, error);
+    });
     results.push(result);
     console.log(`\n${subject.name} (${((performance.now() - began) / 1000).toFixed(0)} s)`);
     for (const { measure, unit, contender, value, ratio } of result.rows) {
@@ -70,10 +70,6 @@ try {
     }
     await redis.command('FLUSHALL');
   }
-} catch (error) {
-  // What was measured until then is not thrown away.
-  ended ??= 'what is before the next subject';
-  console.error(error);
 } finally {
   await redis.stop();
 }
@@ -84,7 +80,6 @@ const conditions: Conditions = {
   machine: `${availableParallelism()} CPUs (${cpus()[0]?.model ?? 'unknown'}), ${platform()} ${arch()}`,
   rounds,
   forMs,
-  ended,
 };
 // A quick run says how things stand; what is published comes from a whole one.
 const directory = out ?? (quick || only !== '' ? undefined : PUBLISHED);
@@ -97,7 +92,8 @@ if (directory !== undefined) {
     await format(markdown, { ...(await resolveConfig(`${PUBLISHED}/benchmarks.md`)), parser: 'markdown' }),
   );
   writeFileSync(`${directory}/benchmarks.json`, `${JSON.stringify({ conditions, results })}\n`);
-  for (const result of results) writeFileSync(`${directory}/${plotFile(result)}`, plotOf(result));
+  for (const result of results.filter(({ rows }) => rows.length > 0))
+    writeFileSync(`${directory}/${plotFile(result)}`, plotOf(result));
 }
 for (const { subject, rows, targets } of results) {
   for (const target of targets) {
@@ -106,7 +102,8 @@ for (const { subject, rows, targets } of results) {
     console.log(`${target.verdict === 'met' ? 'met' : target.verdict.toUpperCase()} | ${what} | ${reached}, ${bound}`);
   }
 }
-process.exit(ended === undefined ? 0 : 1);
+for (const { subject, failed } of results) if (failed !== undefined) console.log(`FAILED | ${subject} | ${failed}`);
+process.exit(results.some(({ failed }) => failed !== undefined) ? 1 : 0);
 
 function readOptions() {
   try {

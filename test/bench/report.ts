@@ -9,21 +9,15 @@ export interface Conditions {
   readonly machine: string;
   readonly rounds: number;
   readonly forMs: number;
-  /** The subject in which the run ended, where it did before its time. */
-  readonly ended?: string | undefined;
 }
 
 /** docs/results/benchmarks.md. */
 export function reportOf(results: readonly Result[], conditions: Conditions): string {
-  const { date, node, machine, rounds, forMs, ended } = conditions;
-  const early =
-    ended === undefined
-      ? ''
-      : `\n**The run ended in "${ended}"**: neither that nor what comes after it was measured.\n`;
+  const { date, node, machine, rounds, forMs } = conditions;
   return `# Benchmarks
-${early}
+
 Measured ${date} on ${machine}, Node ${node}, Redis with \`appendfsync always\`, everything on one machine. Every answer
-is checked; one that is wrong ends the run. Contenders run in turn, ${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${forMs} ms for each throughput, each
+is checked; one that is wrong ends its subject. Contenders run in turn, ${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${forMs} ms for each throughput, each
 round beginning with another one; a first round is not counted. Figures are medians, with the least and the most of the rounds; a
 ratio is the product's figure divided by the other's in the same round. Absolute figures say little about another machine.
 
@@ -75,7 +69,8 @@ export function inWords(target: Judged, unit: string): Readonly<Record<'bound' |
 }
 
 function sectionOf(result: Result, usualRounds: number): string {
-  const { subject, skipped, layout, note, rounds } = result;
+  const { subject, skipped, failed, layout, note, rounds } = result;
+  if (failed !== undefined) return `## ${subject}\n\n**Failed, so that nothing of it is known**: ${failed}.`;
   const missing = Object.entries(skipped).map(([name, why]) => `Not measured: ${name}, since ${why}.`);
   return [
     `## ${subject}`,
