@@ -28,11 +28,14 @@ export function bystander(instance = 'none'): Caller {
 export interface LockDump {
   readonly now: number;
   readonly offset: number;
-  /** Whether its only hold is in its own key. */
+  /** Whether its only hold is in its record. */
   readonly sole: boolean;
   readonly holds: Map<string, { words: string[]; score: number | undefined }>;
   readonly places: Map<string, { words: string[]; score: number | undefined }>;
-  /** Those of its keys that exist, each with the ms until it expires; -1 for never. */
+  /**
+   * Those of its keys that exist, each with the ms until it expires; -1 for never. That of the lock also stands for a
+   * record among those of its bucket that are fresh.
+   */
   readonly lives: Map<keyof OwnKeys, number>;
   /**
    * When the entries of the lock and of owners in the indices are over, by Redis's clock; undefined if there is none. What
@@ -47,12 +50,15 @@ export type OwnKeys = Readonly<Record<'lock' | 'holds' | 'deadlines' | 'queue' |
 
 /** More than a bucket has that are in no index. */
 const NEIGHBOURS = 40;
+/** What is over stays for so long. */
+const KEEP_MS = 5000;
 /** Where the record of a lock has the offset of its clock. */
-const OFFSET = 11;
+const OFFSET = 12;
 
 /** Changes the offset: adds to it, or makes it so that it is that time now. */
 const SET_OFFSET = `
-  local text = redis.call('GET', KEYS[1])
+  local fresh = redis.call('HGET', KEYS[2], ARGV[3])
+  local text = fresh or redis.call('GET', KEYS[1])
   if not text then return end
   local function changed(...)
     local record, size = { ... }, math.max(select('#', ...), ${OFFSET})
@@ -61,37 +67,41 @@ const SET_OFFSET = `
       or ARGV[2] - (time[1] * 1000 + math.floor(time[2] / 1000))
     return cmsgpack.pack(unpack(record, 1, size))
   end
-  redis.call('SET', KEYS[1], changed(cmsgpack.unpack(text)), 'KEEPTTL')`;
+  local record = changed(cmsgpack.unpack(text))
+  if fresh then redis.call('HSET', KEYS[2], ARGV[3], record) else redis.call('SET', KEYS[1], record, 'KEEPTTL') end`;
 
 /** Everything of a lock at one moment. Entries of indices: '-' none, '?' one that is never over. */
 const DUMP = `
   local lives = {}
   for i = 1, 6 do lives[i] = redis.call('PTTL', KEYS[i]) end
-  local fresh = redis.call('HGET', KEYS[10], ARGV[1])
-  local over, fresh_owner
-  if fresh then over, fresh_owner = cmsgpack.unpack(fresh) end
+  local fresh, own = redis.call('HGET', KEYS[10], ARGV[1]), redis.call('GET', KEYS[1])
+  if fresh and own then return redis.error_reply('a lock has two records') end
+  local record = {}
+  if fresh or own then
+    for i, value in pairs({ cmsgpack.unpack(fresh or own) }) do
+      if i <= ${OFFSET} then record[i] = type(value) == 'number' and string.format('%.0f', value) or value end
+    end
+  end
+  for i = 1, ${OFFSET} do record[i] = record[i] or false end
+  if fresh then
+    local time = redis.call('TIME')
+    lives[1] = record[1] - time[1] * 1000 - math.floor(time[2] / 1000)
+  end
+  local fresh_owner = fresh and record[5]
   local function entry(index, kind, text, is_fresh)
     local indexed = redis.call('ZSCORE', index, text)
-    if is_fresh then return indexed and 'twice' or string.format('%.0f', over) end
+    if is_fresh then return indexed and 'twice' or string.format('%.0f', record[7] - (record[12] or 0) + ${KEEP_MS}) end
     if not indexed then return '-' end
     return redis.call('ZSCORE', KEYS[9], kind .. text) or '?'
   end
   local entries = {}
   for i = 2, #ARGV, 2 do
-    entries[#entries + 1] = entry(KEYS[8], 'o', ARGV[i + 1], fresh and ARGV[i] == fresh_owner)
+    entries[#entries + 1] = entry(KEYS[8], 'o', ARGV[i + 1], ARGV[i] == fresh_owner)
   end
-  local text = redis.call('GET', KEYS[1])
-  local record = {}
-  if text then
-    for i, value in pairs({ cmsgpack.unpack(text) }) do
-      if i <= ${OFFSET} then record[i] = type(value) == 'number' and string.format('%.0f', value) or value end
-    end
-  end
-  for i = 1, ${OFFSET} do record[i] = record[i] or false end
   return {
     record, redis.call('HGETALL', KEYS[2]), redis.call('HGETALL', KEYS[5]),
     redis.call('ZRANGE', KEYS[3], 0, -1, 'WITHSCORES'), redis.call('ZRANGE', KEYS[4], 0, -1, 'WITHSCORES'), lives,
-    entry(KEYS[7], 'n', ARGV[1], fresh), entries,
+    entry(KEYS[7], 'n', ARGV[1], fresh_owner), entries,
   }`;
 type Dumped = [
   record: (string | null)[],
@@ -171,12 +181,17 @@ export class ScriptedLocks {
 
   /** Lets lock time pass, by the lock's own way of keeping it. */
   async advance(name: string, ms: number): Promise<void> {
-    await this.redis.eval(SET_OFFSET, 1, this.keys.of(name), 'by', ms);
+    await this.#setOffset(name, 'by', ms);
   }
 
   /** Lets lock time pass until then. */
   async advanceTo(name: string, then: number): Promise<void> {
-    await this.redis.eval(SET_OFFSET, 1, this.keys.of(name), 'to', then);
+    await this.#setOffset(name, 'to', then);
+  }
+
+  async #setOffset(name: string, how: 'by' | 'to', ms: number): Promise<void> {
+    const { fresh } = this.keys.ofBucket(this.bucketOf(name));
+    await this.redis.eval(SET_OFFSET, 2, this.keys.of(name), fresh, how, ms, name);
   }
 
   /** The keys of a lock, as its scripts derive them. */
@@ -225,12 +240,12 @@ export class ScriptedLocks {
     const asked = owners.flatMap((owner) => [owner, pairOf(owner, name)]);
     const keys = [...Object.values(own), names, pairs, due, fresh];
     const answer = (await this.redis.eval(DUMP, keys.length, ...keys, name, ...asked)) as Dumped;
-    const [[, last, mode, sole, token, deadline, lease, call, , , offset], holds, places, deadlines, queue] = answer;
+    const [[, , last, mode, sole, token, deadline, lease, call, , , offset], holds, places, deadlines, queue] = answer;
     const [, , , , , lives, entry, entries] = answer;
     const kinds = Object.keys(own) as (keyof OwnKeys)[];
     if (typeof sole === 'string') {
       if (kinds.some((kind, i) => kind !== 'lock' && kind !== 'watchers' && lives[i] !== -2))
-        throw new Error('a lock with its hold in its own key has other keys as well');
+        throw new Error('a lock with its hold in its record has other keys as well');
       holds.push(sole, [mode, token, lease, call, 1, deadline, '-', '-', '-'].join(' '));
       deadlines.push(sole, deadline ?? '');
     }

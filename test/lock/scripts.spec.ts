@@ -173,7 +173,7 @@ describe('the scripts of a lock with many holders or waiters', () => {
     expect((await store.inspect('force')).holders).toMatchObject([{ owner: 'later' }]);
   });
 
-  it('keeps a lock with one holder in one key, and again when others have come and gone', async () => {
+  it('keeps a lock with one holder in one record, and again when others have come and gone', async () => {
     const keys = async () => [...(await locks.dump('sole')).lives.keys()];
     for (let round = 0; round < 2; round += 1) {
       await acquire(store, 'sole', 'a', 'exclusive', 0);

@@ -19,8 +19,10 @@ local function run()
   end
   local all = redis.call('HGETALL', KEYS[3])
   for i = 1, #all, 2 do
-    local over, owner = cmsgpack.unpack(all[i + 1])
-    if over - KEEP_MS > millis then fresh[#fresh + 1], fresh[#fresh + 2] = all[i], owner end
+    if all[i] ~= NO_NAME then
+      local _, _, _, _, owner, _, deadline, _, _, _, _, offset = cmsgpack.unpack(all[i + 1])
+      if owner and deadline - (offset or 0) > millis then fresh[#fresh + 1], fresh[#fresh + 2] = all[i], owner end
+    end
   end
   return { #entries < tonumber(ARGV[4]) and 1 or 0, entries[#entries] or '', listed, fresh }
 end

@@ -11,9 +11,17 @@
 --- @include "lock"
 --- @include "tell"
 --- @include "step"
+-- A token is about the time of the grant in microseconds.
+local function held_for(token) return math.max(0, math.floor((micros - token) / 1000 + 0.5)) end
+
 local function run()
-  begin()
+  local record = meet()
   local owner, mode, token = ARGV[3], ARGV[4] or '', ARGV[5] or ''
+  if lock.fresh then
+    local given, of = give_back(record, owner, mode, token)
+    if given then return { millis, -1, 0, 0, 'ok', held_for(of), given } end
+  end
+  load_lock(record)
   local hold = hold_of(owner)
   local own = is_own(hold)
   if not own then
@@ -31,6 +39,5 @@ local function run()
     put_hold(owner, hold, place_of(owner))
     event('released', owner, 's', held.token)
   end
-  -- A token is about the time of the grant in microseconds.
-  return finish(step(), 'ok', math.max(0, math.floor((lock.micros - held.token) / 1000 + 0.5)), held.mode)
+  return finish(step(), 'ok', held_for(held.token), held.mode)
 end

@@ -1,9 +1,12 @@
 -- The indices of a bucket: names, and owners with the lock that they hold or wait for. Each entry has in `due` the time, by
 -- Redis's clock, when it is certainly over, so that it can be cleared without a look at its lock.
--- Most locks are given back soon, so a lock with one holder is at first only in `fresh`: name -> when it is over, owner.
--- What is too many there is moved into the indices, some at a time; a listing looks at both.
+-- Most locks are given back soon, so a lock with one holder is at first only in `fresh`: name -> its record. What is too
+-- many there gets keys of its own and entries in the indices, some at a time; a listing looks at both.
 --- @include "keep"
 local FRESH_MOST, FRESH_MOVED = 32, 16
+-- No name has this byte. Its field is in `fresh` as long as that lives, whose time would else be set with each lock that
+-- is the only one.
+local NO_NAME = '\255'
 
 -- An owner with a lock, as the index of owners has them.
 local function pair_of(owner, name) return string.len(owner) .. ':' .. owner .. name end
@@ -27,20 +30,24 @@ local function clear_index(bucket, millis, most)
   redis.call('ZREM', bucket.due, unpack(over))
 end
 
--- Moves some of what is fresh into the indices, and clears twice as many entries as it adds.
+-- Moves some of what is fresh, and clears twice as many entries as it adds.
 local function settle(bucket, millis)
   local some = redis.call('HRANDFIELD', bucket.fresh, FRESH_MOVED, 'WITHVALUES')
   local names, owners, ends, moved, latest = {}, {}, {}, {}, 0
   for i = 1, #some, 2 do
-    local name = some[i]
-    local over, owner = cmsgpack.unpack(some[i + 1])
-    moved[#moved + 1] = name
-    if over > millis then
-      local pair = pair_of(owner, name)
-      names[#names + 1], names[#names + 2] = 0, name
-      owners[#owners + 1], owners[#owners + 2] = 0, pair
-      ends[#ends + 1], ends[#ends + 2], ends[#ends + 3], ends[#ends + 4] = over, 'n' .. name, over, 'o' .. pair
-      latest = math.max(latest, over)
+    local name, record = some[i], some[i + 1]
+    if name ~= NO_NAME then
+      moved[#moved + 1] = name
+      local over, _, _, _, owner, _, deadline, _, _, _, _, offset = cmsgpack.unpack(record)
+      if over > millis then redis.call('SET', bucket.begins .. name, record, 'PX', string.format('%.0f', over - millis)) end
+      local gone = owner and deadline - (offset or 0) + KEEP_MS or 0
+      if gone > millis then
+        local pair = pair_of(owner, name)
+        names[#names + 1], names[#names + 2] = 0, name
+        owners[#owners + 1], owners[#owners + 2] = 0, pair
+        ends[#ends + 1], ends[#ends + 2], ends[#ends + 3], ends[#ends + 4] = gone, 'n' .. name, gone, 'o' .. pair
+        latest = math.max(latest, gone)
+      end
     end
   end
   redis.call('HDEL', bucket.fresh, unpack(moved))
@@ -52,11 +59,13 @@ local function settle(bucket, millis)
   clear_index(bucket, millis, 2 * #names)
 end
 
--- The lock is in no index: it is fresh until then.
-local function put_fresh(bucket, name, owner, over, millis)
-  local added = redis.call('HSET', bucket.fresh, name, cmsgpack.pack(over, owner))
-  local count = added == 1 and redis.call('HLEN', bucket.fresh)
-  if count == 1 then return redis.call('PEXPIRE', bucket.fresh, over - millis + KEEP_MS) end
-  let_live(bucket.fresh, over, millis)
-  if added == 1 and count > FRESH_MOST then settle(bucket, millis) end
+-- The record of a lock that is in no index; it is over then.
+local function put_fresh(bucket, name, record, over, millis)
+  local added = redis.call('HSET', bucket.fresh, name, record)
+  local left = redis.call('PTTL', bucket.fresh)
+  if left < over - millis then
+    redis.call('PEXPIRE', bucket.fresh, over - millis + KEEP_MS)
+    if left < 0 then redis.call('HSET', bucket.fresh, NO_NAME, '') end
+  end
+  if added == 1 and redis.call('HLEN', bucket.fresh) > FRESH_MOST then settle(bucket, millis) end
 end

@@ -1,8 +1,10 @@
 -- One lock: what its keys hold, and the ways to read and write them. Nothing here is written before everything a script
 -- needs was read and decoded.
--- A lock has one of two forms, of which only this file knows. As long as it has one confirmed hold and nobody waits, the
--- hold is in the lock's own key (`sole`), as most locks are given back before anything else happens to them. With
--- anything more it is `spread` over keys for its holds, deadlines, queue and places, until it is free again.
+-- A lock has one of two forms, of which only this file knows. As long as it has one confirmed hold and nobody waits, all
+-- of it is one record (`sole`), as most locks are given back before anything else happens to them. With anything more it
+-- is `spread` over keys for its holds, deadlines, queue and places, until it is free again.
+-- Records are `fresh` at first, in a hash of the bucket, and then need no entry in an index. A lock has a key of its own
+-- when it is spread, or was moved out of there since there are too many (`settle`).
 --- @include "index"
 -- Of each call.
 local NAME, FLOOR, OFFER_MS, GRANTS, CHANNEL, CALLER, BUCKET
@@ -22,7 +24,7 @@ local function bucket_of(begins)
   local prefix, tag = string.match(begins, '^(.*):lk:({.*}):$')
   local function key(kind) return prefix .. ':' .. kind .. ':' .. tag end
   bucket = {
-    holds = key('h') .. ':', deadlines = key('d') .. ':', queue = key('q') .. ':', places = key('w') .. ':',
+    begins = begins, holds = key('h') .. ':', deadlines = key('d') .. ':', queue = key('q') .. ':', places = key('w') .. ':',
     watchers = key('wt') .. ':', names = key('n'), owners = key('o'), due = key('due'), fresh = key('f'),
   }
   buckets[begins] = bucket
@@ -41,19 +43,33 @@ local function ask_time()
   millis = math.floor(micros / 1000)
 end
 
--- The key of a lock has these, packed; what follows `last`, or `call`, is left out where it is as at the beginning.
-local function load_lock()
+-- Looks for the record of the lock.
+local function find_record()
   local _, tag = string.find(KEYS[1], '}:', 1, true)
   NAME, BUCKET = string.sub(KEYS[1], tag + 1), bucket_of(string.sub(KEYS[1], 1, tag))
   ask_time()
-  local token, last, mode, sole, held, deadline, lease, call
-  local ticket, seq, offset, watch, alarm, spread, armed, head, waits, back
-  local text = redis.call('GET', KEYS[1])
-  if text then
-    token, last, mode, sole, held, deadline, lease, call,
-      ticket, seq, offset, watch, alarm, spread, armed, head, waits, back = cmsgpack.unpack(text)
+  local text = redis.call('HGET', BUCKET.fresh, NAME)
+  lock.fresh = text and true
+  if not text then text = redis.call('GET', KEYS[1]) end
+  lock.own = not lock.fresh and text and true
+  return text
+end
+
+local function take_apart(text)
+  if text then return cmsgpack.unpack(text) end
+end
+
+-- A record has these, packed, the first by Redis's clock and others in lock time; what follows `call` is left out where it
+-- is as at the beginning.
+local function load_lock(text)
+  local over, token, last, mode, sole, held, deadline, lease, call,
+    ticket, seq, offset, watch, alarm, spread, armed, head, waits, back = take_apart(text)
+  -- A key of its own would have expired.
+  if over and over <= millis then
+    token, last, mode, sole, held, deadline, lease, call = nil, nil, nil, nil, nil, nil, nil, nil
+    ticket, seq, offset, watch, alarm, spread, armed, head, waits, back = nil, nil, nil, nil, nil, nil, nil, nil, nil, nil
   end
-  lock.micros, lock.millis, lock.due, lock.kept = micros, millis, nil, text
+  lock.micros, lock.millis, lock.due = micros, millis, nil
   lock.token, lock.mode = token or 0, mode or ''
   lock.sole, lock.sole_mode, lock.held, lock.deadline, lock.lease, lock.call = sole, mode, held, deadline, lease, call
   lock.ticket, lock.seq, lock.offset = ticket or 0, seq or 0, offset or 0
@@ -81,30 +97,58 @@ local function text_of_life(ms)
   return life
 end
 
--- A free lock of which nothing is to be remembered has no key at all (next_token).
+-- Keeps the lock for so many ms. Of a free one of which nothing is to be remembered there is no record.
 local function save_record(ms)
-  local text
+  local over, text = lock.millis + ms, nil
   if lock.spread or lock.ticket > 0 or lock.seq > 0 or lock.offset ~= 0 or lock.watch > 0 then
     text = cmsgpack.pack(
-      lock.token, lock.now, lock.mode, lock.sole, lock.held, lock.deadline, lock.lease, lock.call,
+      over, lock.token, lock.now, lock.mode, lock.sole, lock.held, lock.deadline, lock.lease, lock.call,
       lock.ticket, lock.seq, lock.offset, lock.watch, lock.alarm, lock.spread, lock.armed, lock.head, lock.waits, lock.back)
   elseif lock.sole then
     text = cmsgpack.pack(
-      lock.token, lock.now, lock.mode, lock.sole, lock.held, lock.deadline, lock.lease, lock.call)
-  else
-    if lock.kept then redis.call('DEL', KEYS[1]) end
-    return
+      over, lock.token, lock.now, lock.mode, lock.sole, lock.held, lock.deadline, lock.lease, lock.call)
   end
-  redis.call('SET', KEYS[1], text, 'PX', text_of_life(ms))
+  local apart = lock.own or lock.spread
+  if text and not apart then return put_fresh(BUCKET, NAME, text, over, lock.millis) end
+  if lock.fresh then redis.call('HDEL', BUCKET.fresh, NAME) end
+  if text then
+    redis.call('SET', KEYS[1], text, 'PX', text_of_life(ms))
+  elseif lock.own then
+    redis.call('DEL', KEYS[1])
+  end
 end
 
 -- The highest token that this script has given to any lock: a clock that is set back a little may find the last holder's
 -- key gone. What this misses (a restart of Redis), the nodes' floor has.
 local highest = 0
+local function token_above(former)
+  highest = math.max(former, FLOOR, micros, highest) + 1
+  return highest
+end
+
 local function next_token()
-  lock.token = math.max(lock.token, FLOOR, lock.micros, highest) + 1
-  highest = lock.token
+  lock.token = token_above(lock.token)
   return lock.token
+end
+
+-- The short ways of most calls, without all that a lock can be. That of an acquire where there is no record: the lock is
+-- free, and nobody waits for it or watches it. Answers the token.
+local function take_free(owner, mode, lease, call)
+  local token, over = token_above(0), millis + lease + KEEP_MS
+  local record = cmsgpack.pack(over, token, millis, mode, owner, token, millis + lease, lease, call)
+  put_fresh(BUCKET, NAME, record, over, millis)
+  return token
+end
+
+-- That of a release of a fresh record by the one holder, with nothing to be remembered. Answers nothing if it is not that
+-- or he believes otherwise, else mode and token.
+local function give_back(text, owner, believed_mode, believed_token)
+  local _, _, last, mode, sole, held, deadline, _, _, more = cmsgpack.unpack(text)
+  if more or sole ~= owner or deadline <= millis or last > millis then return nil end
+  if believed_mode ~= '' and believed_mode ~= mode then return nil end
+  if believed_token ~= '' and tonumber(believed_token) ~= held then return nil end
+  redis.call('HDEL', BUCKET.fresh, NAME)
+  return mode, held
 end
 
 local function next_ticket()
@@ -221,7 +265,6 @@ local function spread()
   lock.spread, lock.sole, lock.holds = true, nil, 0
   if not hold then return end
   lock.held, lock.deadline, lock.lease, lock.call = nil, nil, nil, nil
-  redis.call('HDEL', BUCKET.fresh, NAME)
   put_spread_hold(owner, hold, nil)
 end
 
@@ -231,14 +274,11 @@ local function put_hold(owner, hold, place)
     spread()
     return put_spread_hold(owner, hold, place)
   end
-  local known = lock.sole
   lock.sole, lock.mode, lock.sole_mode, lock.held = owner, hold.mode, hold.mode, hold.token
   lock.deadline, lock.lease, lock.call, lock.holds = hold.deadline, hold.lease, hold.call, 1
-  if known and redis.call('HEXISTS', BUCKET.fresh, NAME) == 0 then
+  if lock.own then
     index(BUCKET.names, NAME, 'n', over_of(hold.deadline))
     index_owner(owner, hold, nil)
-  else
-    put_fresh(BUCKET, NAME, owner, over_of(hold.deadline), lock.millis)
   end
 end
 
@@ -249,7 +289,7 @@ local function drop_hold(owner, place)
     return index_owner(owner, nil, place)
   end
   lock.sole, lock.held, lock.deadline, lock.lease, lock.call, lock.holds = nil, nil, nil, nil, nil, 0
-  if redis.call('HDEL', BUCKET.fresh, NAME) == 0 then
+  if lock.own then
     unindex(BUCKET.names, NAME, 'n')
     index_owner(owner, nil, nil)
   end

@@ -23,12 +23,14 @@ local function context_of(text)
   return found
 end
 
--- How every script begins.
-local function begin()
+-- How every script begins: by whom it is called, and the record of the lock, if it has one.
+local function meet()
   context, FLOOR, expired = context_of(ARGV[1]), tonumber(ARGV[2]), 0
   OFFER_MS, GRANTS, CHANNEL, CALLER = context.offer_ms, context.grants, context.channel, context.caller
-  load_lock()
+  return find_record()
 end
+
+local function begin() load_lock(meet()) end
 
 local function is_dead(place)
   for _, instance in ipairs(place.instances) do
