@@ -20,13 +20,30 @@ interface Express extends Application {
 export class HttpAdapter extends ExpressAdapter {
   readonly #answers = new AnswersTogether();
   #direct: DirectRoutes | undefined;
+  #answersAreLast = false;
+
+  /**
+   * From now on every answer tells that it is the last on its connection (`Connection: close`), those that are under way
+   * included: a client or balancer then connects anew, elsewhere as soon as it has seen that this node is not ready,
+   * instead of sending its next call into a connection that is being closed; and nothing idle is left that a stop would
+   * wait for.
+   */
+  announceLastAnswers(): void {
+    this.#answersAreLast = true;
+  }
 
   /** Plain HTTP: TLS is for whoever stands in front. */
   override initHttpServer(): void {
     const express = this.getInstance<Express>();
     // Born as what Express would make of them.
     class ExpressRequest extends IncomingMessage {}
-    class ExpressResponse extends ServerResponse {}
+    const areLast = () => this.#answersAreLast;
+    class ExpressResponse extends ServerResponse {
+      override writeHead(status: number, ...more: never[]): this {
+        if (areLast()) this.shouldKeepAlive = false;
+        return super.writeHead(status, ...more);
+      }
+    }
     Object.setPrototypeOf(ExpressRequest.prototype, express.request);
     Object.setPrototypeOf(ExpressResponse.prototype, express.response);
     this.httpServer = createServer(

@@ -5,8 +5,8 @@ import type { Settings } from '#lib/config';
 import { authenticate, authorize } from './access/access.middleware.js';
 import { Credentials } from './access/credentials.service.js';
 import { Draining } from './draining.js';
+import { HttpAdapter } from './http.adapter.js';
 import { readJson } from './json.body.js';
-import { lastAnswers } from './last.answers.js';
 import { LoadShedder } from './load/load.shedder.js';
 import { RateLimiter } from './load/rate.limiter.js';
 import { Problem } from './problem.js';
@@ -29,7 +29,10 @@ export function setUpHttp(app: NestExpressApplication, settings: Settings): void
   app.disable('etag');
   app.set('query parser', parseQuery);
   app.use(identify(settings.NODE_ID));
-  app.use(lastAnswers(app.get(Draining)));
+  const adapter = app.getHttpAdapter() as unknown as HttpAdapter;
+  app.get(Draining).announced.addEventListener('abort', () => {
+    adapter.announceLastAnswers();
+  });
   admitCallers(app, settings);
   app.use(refuseForeignBodies);
   app.use(readJson(settings.MAX_BODY_BYTES));

@@ -12,6 +12,13 @@ export type ShedReason = 'in_flight' | 'waiting' | 'event_loop';
 /** A request works, or waits for something that others do; only the first is load. */
 export type RequestKind = 'working' | 'waiting';
 
+const PLACE = Symbol('place');
+
+/** Until its answer was sent, a request knows which place it has: a list of all would keep them (docs/results/profile.md). */
+interface Admitted extends Request {
+  [PLACE]?: RequestKind | undefined;
+}
+
 /** Answers that stay open for events. */
 const STREAMS: ReadonlySet<string> = new Set(['/lock/watch']);
 
@@ -33,8 +40,6 @@ export class LoadShedder implements OnModuleInit, OnModuleDestroy {
   readonly events = new EventEmitter<{ shed: [reason: ShedReason] }>();
   readonly delay = new EventLoopDelay();
 
-  /** Of the requests whose answers were not sent yet. */
-  readonly #kinds = new Map<Request, RequestKind>();
   readonly #counts: Record<RequestKind, number> = { working: 0, waiting: 0 };
 
   constructor(@Inject(SETTINGS) private readonly settings: Settings) {}
@@ -63,9 +68,9 @@ export class LoadShedder implements OnModuleInit, OnModuleDestroy {
     const kind = STREAMS.has(plainPath(path)) ? 'waiting' : 'working';
     this.#take(request, kind);
     response.on('close', () => {
-      const held = this.#kinds.get(request);
+      const held = (request as Admitted)[PLACE];
       if (held) this.#counts[held] -= 1;
-      this.#kinds.delete(request);
+      (request as Admitted)[PLACE] = undefined;
     });
     next();
   };
@@ -73,7 +78,7 @@ export class LoadShedder implements OnModuleInit, OnModuleDestroy {
   /** Once the body is known: a request that may wait gives its place to others, and takes one among those that wait. */
   readonly setWaitersAside = (request: Request, _response: Response, next: NextFunction): void => {
     const { waitMs } = (request.body ?? {}) as { waitMs?: unknown };
-    if (typeof waitMs === 'number' && waitMs > 0 && this.#kinds.get(request) === 'working') {
+    if (typeof waitMs === 'number' && waitMs > 0 && (request as Admitted)[PLACE] === 'working') {
       this.#take(request, 'waiting');
       this.#counts.working -= 1;
     }
@@ -86,7 +91,7 @@ export class LoadShedder implements OnModuleInit, OnModuleDestroy {
       throw this.#refuse(request, kind === 'working' ? 'in_flight' : 'waiting');
     }
     this.#counts[kind] += 1;
-    this.#kinds.set(request, kind);
+    (request as Admitted)[PLACE] = kind;
   }
 
   #refuse({ method }: Request, reason: ShedReason): Problem {
