@@ -24,14 +24,16 @@ interface Waiting extends QueuedWrite {
   readonly reject: (error: unknown) => void;
 }
 
+const nothing = () => undefined;
+
 /** The writes of this node to one line: a list that is under way, and those that wait for the next. */
 export class WriteQueue {
   running = false;
   /** Called before a writer is told, with the result of a write that is under way. */
-  onSettled: (id: string, result: WriteResult) => void = () => undefined;
+  onSettled: (id: string, result: WriteResult) => void = nothing;
   readonly #waiting: Waiting[] = [];
   #underWay: Waiting[] = [];
-  #wake: () => void = () => undefined;
+  #wake: () => void = nothing;
 
   constructor(
     private readonly maxWaiting: number,
@@ -68,6 +70,8 @@ export class WriteQueue {
       count += 1;
     }
     this.#underWay = this.#waiting.splice(0, count);
+    // The map that it was in may keep it for a while, which must not keep the last writes too.
+    if (count === 0) this.onSettled = nothing;
     return [...this.#underWay];
   }
 
@@ -108,6 +112,6 @@ export class WriteQueue {
         resolve();
       };
     });
-    this.#wake = () => undefined;
+    this.#wake = nothing;
   }
 }

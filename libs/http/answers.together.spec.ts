@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AnswersTogether } from './answers.together.js';
 
 let server: Server;
@@ -69,14 +69,33 @@ it('of requests that come together, all are read before an answer is written', a
   }
 });
 
-it('an answer that had to wait is written as soon as it is there', async () => {
-  const sockets = [await open(), await open()];
-  const answers = ask(sockets, '/slow');
-  while (slow.length < 2) await new Promise((resolve) => setImmediate(resolve));
-  await new Promise((resolve) => setImmediate(resolve));
-  server.emit('slow');
-  expect(done).toEqual(['read', 'read', 'written', 'written']);
-  for (const answer of await answers) expect(answer).toContain('answer');
+describe('answers that had to wait', () => {
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  /** Asks so often at once; the server has read it all, in a turn before this one. */
+  const askSlowly = async (count: number): Promise<{ answers: Promise<string[]> }> => {
+    const sockets: Socket[] = [];
+    while (sockets.length < count) sockets.push(await open());
+    const answers = ask(sockets, '/slow');
+    while (slow.length < count) await turn();
+    await turn();
+    return { answers };
+  };
+
+  it('are written at once where one is alone', async () => {
+    const { answers } = await askSlowly(1);
+    server.emit('slow');
+    expect(done).toEqual(['read', 'written']);
+    expect(String(await answers)).toContain('answer');
+  });
+
+  it('are written together where there are several', async () => {
+    const { answers } = await askSlowly(4);
+    server.emit('slow');
+    // The turn in which they were asked for had four.
+    expect(done).toEqual(['read', 'read', 'read', 'read']);
+    for (const answer of await answers) expect(answer).toContain('answer');
+    expect(done.slice(4)).toEqual(['written', 'written', 'written', 'written']);
+  });
 });
 
 it('a client that is gone keeps no answer from the others', async () => {

@@ -1,32 +1,37 @@
 import type { ServerResponse } from 'node:http';
 
 /**
- * Writes the answers of one turn of the event loop together, when all requests that came in it are read. An answer that
- * is written in the middle of reading wakes its client there, and ends the turn's batch of answers before it begins. A
- * request that is alone is answered at once, and so is one that had to wait for something: it is in no reader's way.
+ * Writes the answers of one turn of the event loop together, when all that came in it is read: requests, and what Redis
+ * answered. An answer that is written in the middle of that wakes its client there, and ends the turn's batch of answers
+ * before it begins. A request that is alone is answered at once.
  */
 export class AnswersTogether {
   #held: (readonly [response: ServerResponse, text: string])[] = [];
-  /** Requests read in this turn. */
-  #read = 0;
-  /** Whether the last turn that had any had several: then the first of this one is not taken for the only one. */
+  /** Requests read and answers made in this turn. */
+  #made = 0;
+  /** Whether the last turn that had any had more than one request and its answer: then this one is taken for such a turn too. */
   #several = false;
 
   /** A request was read. */
   came(): void {
-    if (this.#read === 0) setImmediate(this.#endTurn);
-    this.#read += 1;
+    this.#count();
   }
 
   /** Ends an answer whose head is set. */
   end(response: ServerResponse, text: string): void {
-    if (this.#read > 1 || (this.#read === 1 && this.#several)) this.#held.push([response, text]);
+    this.#count();
+    if (this.#several || this.#made > 2) this.#held.push([response, text]);
     else response.end(text);
   }
 
+  #count(): void {
+    if (this.#made === 0) setImmediate(this.#endTurn);
+    this.#made += 1;
+  }
+
   readonly #endTurn = (): void => {
-    this.#several = this.#read > 1;
-    this.#read = 0;
+    this.#several = this.#made > 2;
+    this.#made = 0;
     const held = this.#held;
     this.#held = [];
     for (const [response, text] of held) response.end(text);
