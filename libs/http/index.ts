@@ -1,7 +1,7 @@
 export { Credentials } from './access/credentials.service.js';
 export { needOf, type Need } from './access/route.access.js';
 export { headersOf, SetsHeaders, type AnswerHeader, type EventsOf, type JsonText } from './answers.js';
-export { ClientGone } from './client-gone.decorator.js';
+export { clientGone } from './client.gone.js';
 export { decodeCursor, encodeCursor } from './cursor.js';
 export { Draining, NodeDraining } from './draining.js';
 export { Beside, Optional, Or, Unless, When } from './field.rules.js';

@@ -50,7 +50,8 @@ function build(
   const prototype = requestClass.prototype as object;
   const fields = fieldsOf(requestClass);
   const nested = nestedFieldsOf(prototype);
-  for (const [name, given] of Object.entries(value)) {
+  for (const name of Object.keys(value)) {
+    const given = (value as Record<string, unknown>)[name];
     if (!fields.has(name) && !nested.has(name))
       errors.push({ field: path + name, message: 'is not a field of this request' });
     else if (given !== undefined) request[name] = isQuery ? fromQuery(prototype, name, given) : given;

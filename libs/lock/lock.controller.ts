@@ -1,6 +1,6 @@
 import { Body, Controller, Delete, Get, HttpCode, Post, Query, Res } from '@nestjs/common';
 import type { Response } from 'express';
-import { ClientGone, Draining, type EventsOf } from '#lib/http';
+import { clientGone, Draining, type EventsOf } from '#lib/http';
 import { AcquireDto, AcquireManyDto, LockQuery, LocksQuery, ReleaseDto, RenewDto } from './lock.dto.js';
 import { LockService } from './lock.service.js';
 import { EventStream, type WatchData } from './lock.stream.js';
@@ -16,8 +16,8 @@ export class LockController {
   /** Takes a lock, or waits for it. The same owner asking again in the same mode renews the lease and gets the same token. */
   @Post('lock/acquire')
   @HttpCode(200)
-  async acquire(@Body() body: AcquireDto, @ClientGone() client: AbortSignal): Promise<AcquireAnswer> {
-    return await this.locks.acquire(body, { client });
+  async acquire(@Body() body: AcquireDto, @Res({ passthrough: true }) response: Response): Promise<AcquireAnswer> {
+    return await this.locks.acquire(body, { client: clientGone(response) });
   }
 
   /** Gives a lock back; the next who waits has it at once. */
@@ -44,8 +44,11 @@ export class LockController {
   /** Takes several locks, all or none. A refusal names the first that was not granted. */
   @Post('lock/acquire-many')
   @HttpCode(200)
-  async acquireMany(@Body() body: AcquireManyDto, @ClientGone() client: AbortSignal): Promise<AcquireManyAnswer> {
-    return await this.locks.acquireMany(body, { client });
+  async acquireMany(
+    @Body() body: AcquireManyDto,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<AcquireManyAnswer> {
+    return await this.locks.acquireMany(body, { client: clientGone(response) });
   }
 
   /** Locks that are held or waited for, by name, a page at a time. A page may be short: only `cursor: null` ends the list. */

@@ -1,5 +1,6 @@
-import { Body, Controller, HttpCode, Post } from '@nestjs/common';
-import { ClientGone } from '#lib/http';
+import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
+import type { Response } from 'express';
+import { clientGone } from '#lib/http';
 import { AckDto, ExtendDto, NackDto, PopDto, PushDto, PushManyDto } from './queue.dto.js';
 import { QueueService } from './queue.service.js';
 import type { AckResult, PopResult, PushManyResult, PushResult, ReceiptResult } from './queue.types.js';
@@ -29,8 +30,8 @@ export class QueueController {
    */
   @Post('pop')
   @HttpCode(200)
-  async pop(@Body() body: PopDto, @ClientGone() signal: AbortSignal): Promise<PopResult> {
-    return await this.queues.pop(body, signal);
+  async pop(@Body() body: PopDto, @Res({ passthrough: true }) response: Response): Promise<PopResult> {
+    return await this.queues.pop(body, clientGone(response));
   }
 
   /** Acknowledges deliveries: their messages are gone. The valid receipts of a list count whatever the others are. */
