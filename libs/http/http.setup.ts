@@ -22,14 +22,16 @@ const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]+)/i;
 
 /**
  * Gives an application the ways of the HTTP contract: headers, JSON in and out, strict requests, problem documents.
- * Call before `listen`; the application is created with `bodyParser: false`.
+ * Call before `listen`; the application is created with a {@link HttpAdapter} and `bodyParser: false`.
+ * @throws Error where it has another adapter
  */
 export function setUpHttp(app: NestExpressApplication, settings: Settings): void {
   app.disable('x-powered-by');
   app.disable('etag');
   app.set('query parser', parseQuery);
   app.use(identify(settings.NODE_ID));
-  const adapter = app.getHttpAdapter() as unknown as HttpAdapter;
+  const adapter: unknown = app.getHttpAdapter();
+  if (!(adapter instanceof HttpAdapter)) throw new Error('the application was created without an HttpAdapter');
   app.get(Draining).announced.addEventListener('abort', () => {
     adapter.announceLastAnswers();
   });

@@ -17,6 +17,7 @@ import {
 } from '../../../test/cluster/index.js';
 import { Draining } from '../draining.js';
 import { HttpModule } from '../http.module.js';
+import { HttpAdapter } from '../http.adapter.js';
 import { setUpHttp } from '../http.setup.js';
 import { LoadShedder } from './load.shedder.js';
 
@@ -68,6 +69,7 @@ describe('places for requests', () => {
     class TestApp {}
     const app = await NestFactory.create<NestExpressApplication>(
       { module: TestApp, imports: [{ module: TestSettings, global: true }] },
+      new HttpAdapter(),
       { bodyParser: false, logger: false },
     );
     setUpHttp(app, settings);
