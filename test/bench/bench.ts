@@ -83,7 +83,7 @@ export interface Result {
 }
 
 /** What is known of a subject that ended with an error: no figure, and none of its targets met. */
-export function failedSubject({ name, targets, layout, note }: Subject, error: unknown): Result {
+export function failedSubject({ name, targets }: Subject, error: unknown): Result {
   return {
     subject: name,
     rounds: 0,
@@ -91,8 +91,6 @@ export function failedSubject({ name, targets, layout, note }: Subject, error: u
     targets: targets.map((target) => ({ ...target, reached: NaN, verdict: 'not measured' })),
     skipped: {},
     failed: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
-    ...(layout && { layout }),
-    ...(note && { note }),
     samples: {},
   };
 }

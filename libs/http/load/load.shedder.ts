@@ -58,7 +58,7 @@ export class LoadShedder implements OnModuleInit, OnModuleDestroy {
   }
 
   /** First of all: takes a place for the request, which it keeps until its answer was sent or its client is gone. */
-  readonly admit = (request: Request, response: Response, next: NextFunction): void => {
+  readonly admit = (request: Admitted, response: Response, next: NextFunction): void => {
     const { path } = request;
     if (isWatcher(path)) {
       next();
@@ -68,30 +68,30 @@ export class LoadShedder implements OnModuleInit, OnModuleDestroy {
     const kind = STREAMS.has(plainPath(path)) ? 'waiting' : 'working';
     this.#take(request, kind);
     response.on('close', () => {
-      const held = (request as Admitted)[PLACE];
+      const held = request[PLACE];
       if (held) this.#counts[held] -= 1;
-      (request as Admitted)[PLACE] = undefined;
+      request[PLACE] = undefined;
     });
     next();
   };
 
   /** Once the body is known: a request that may wait gives its place to others, and takes one among those that wait. */
-  readonly setWaitersAside = (request: Request, _response: Response, next: NextFunction): void => {
+  readonly setWaitersAside = (request: Admitted, _response: Response, next: NextFunction): void => {
     const { waitMs } = (request.body ?? {}) as { waitMs?: unknown };
-    if (typeof waitMs === 'number' && waitMs > 0 && (request as Admitted)[PLACE] === 'working') {
+    if (typeof waitMs === 'number' && waitMs > 0 && request[PLACE] === 'working') {
       this.#take(request, 'waiting');
       this.#counts.working -= 1;
     }
     next();
   };
 
-  #take(request: Request, kind: RequestKind): void {
+  #take(request: Admitted, kind: RequestKind): void {
     const { MAX_IN_FLIGHT, MAX_WAITING } = this.settings;
     if (this.#counts[kind] >= (kind === 'working' ? MAX_IN_FLIGHT : MAX_WAITING)) {
       throw this.#refuse(request, kind === 'working' ? 'in_flight' : 'waiting');
     }
     this.#counts[kind] += 1;
-    (request as Admitted)[PLACE] = kind;
+    request[PLACE] = kind;
   }
 
   #refuse({ method }: Request, reason: ShedReason): Problem {

@@ -20,8 +20,8 @@ local function run()
   local all = redis.call('HGETALL', KEYS[3])
   for i = 1, #all, 2 do
     if all[i] ~= NO_NAME then
-      local _, _, _, _, owner, _, deadline, _, _, _, _, offset = cmsgpack.unpack(all[i + 1])
-      if owner and deadline - (offset or 0) > millis then fresh[#fresh + 1], fresh[#fresh + 2] = all[i], owner end
+      local _, owner, till = hold_in(all[i + 1])
+      if owner and till > millis then fresh[#fresh + 1], fresh[#fresh + 2] = all[i], owner end
     end
   end
   return { #entries < tonumber(ARGV[4]) and 1 or 0, entries[#entries] or '', listed, fresh }

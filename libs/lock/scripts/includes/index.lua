@@ -4,12 +4,19 @@
 -- many there gets keys of its own and entries in the indices, some at a time; a listing looks at both.
 --- @include "keep"
 local FRESH_MOST, FRESH_MOVED = 32, 16
--- No name has this byte. Its field is in `fresh` as long as that lives, whose time would else be set with each lock that
--- is the only one.
+-- No name has this byte. Its field is in `fresh` (and counted there) as long as that lives, whose time would else be set
+-- with each lock that is the only one.
 local NO_NAME = '\255'
 
 -- An owner with a lock, as the index of owners has them.
 local function pair_of(owner, name) return string.len(owner) .. ':' .. owner .. name end
+
+-- What a record says of the one hold in it: when the record is over, the holder if there is one, and the end of his hold,
+-- both times by Redis's clock.
+local function hold_in(record)
+  local over, _, _, _, owner, _, deadline, _, _, _, _, offset = cmsgpack.unpack(record)
+  return over, owner, owner and deadline - (offset or 0) or 0
+end
 
 -- A key lives at least until then, and is given a little more time, so that it is not moved with every call.
 local function let_live(key, till, millis)
@@ -38,10 +45,10 @@ local function settle(bucket, millis)
     local name, record = some[i], some[i + 1]
     if name ~= NO_NAME then
       moved[#moved + 1] = name
-      local over, _, _, _, owner, _, deadline, _, _, _, _, offset = cmsgpack.unpack(record)
+      local over, owner, till = hold_in(record)
       if over > millis then redis.call('SET', bucket.begins .. name, record, 'PX', string.format('%.0f', over - millis)) end
-      local gone = owner and deadline - (offset or 0) + KEEP_MS or 0
-      if gone > millis then
+      local gone = till + KEEP_MS
+      if owner and gone > millis then
         local pair = pair_of(owner, name)
         names[#names + 1], names[#names + 2] = 0, name
         owners[#owners + 1], owners[#owners + 2] = 0, pair
