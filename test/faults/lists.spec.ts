@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { faults } from './faults.js';
 import { knownFaults } from './known.js';
@@ -25,8 +28,12 @@ it('every fault stands in the list of promises', () => {
   for (const { name } of faults) expect(text).toContain(`campaign: ${name}`);
 });
 
-it('every known fault is there', () => {
-  for (const { files } of knownFaults) {
-    for (const file of files) expect(existsSync(new URL(`known/${file}`, import.meta.url)), file).toBe(true);
-  }
-});
+// Each alone, as a node takes it up: one whose text the product no longer has says so, instead of doing nothing.
+it.concurrent.for([...new Set(knownFaults.flatMap(({ files }) => files))])(
+  'the known fault %s finds what it changes',
+  { timeout: 60_000 },
+  async (file, { expect }) => {
+    const path = fileURLToPath(new URL(`known/${file}`, import.meta.url));
+    await expect(promisify(execFile)(process.execPath, [path])).resolves.toMatchObject({ stderr: '' });
+  },
+);
