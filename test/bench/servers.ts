@@ -13,10 +13,11 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** @param variant `plain`: as anyone would write it; `together`: its answers written together */
-export async function startBareApp(variant: 'plain' | 'together'): Promise<Server> {
+/** @param variant `plain`: as anyone would write it; `together`: its answers written together; or with one SET there per call */
+export async function startBareApp(variant: 'plain' | 'together' | TestRedis): Promise<Server> {
   const port = await reservePorts(1);
-  const child = await startProgram('bare.app', [], { PORT: String(port), BARE: variant });
+  const env = typeof variant === 'string' ? { BARE: variant } : { BARE: 'redis', REDIS_URL: variant.url };
+  const child = await startProgram('bare.app', [], { PORT: String(port), ...env });
   return { port, pid: child.pid ?? 0, stop: () => stopProgram(child) };
 }
 

@@ -49,7 +49,7 @@ export interface LockDump {
 export type OwnKeys = Readonly<Record<'lock' | 'holds' | 'deadlines' | 'queue' | 'places' | 'watchers', string>>;
 
 /** More than a bucket has that are in no index. */
-const NEIGHBOURS = 40;
+const NEIGHBOURS = 72;
 /** What is over stays for so long. */
 const KEEP_MS = 5000;
 /** Where the record of a lock has the offset of its clock. */

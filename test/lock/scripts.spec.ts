@@ -193,10 +193,10 @@ describe('the scripts of a lock with many holders or waiters', () => {
 
   it('lists what is fresh in its bucket and what is not, each once, in the order of names', async () => {
     const { fresh, names } = locks.keys.ofBucket(locks.bucketOf('listed'));
-    const mine = Array.from({ length: 4000 }, (_, i) => `listed ${String(i).padStart(4, '0')}`).filter(
+    const mine = Array.from({ length: 8000 }, (_, i) => `listed ${String(i).padStart(4, '0')}`).filter(
       (name) => locks.bucketOf(name) === locks.bucketOf('listed'),
     );
-    const wanted = mine.slice(0, 50);
+    const wanted = mine.slice(0, 100);
     await many(wanted.length, (i) => acquire(store, wanted[i] ?? '', i % 2 === 0 ? 'even' : 'odd', 'exclusive', 0));
     expect(await locks.redis.hlen(fresh)).toBeGreaterThan(1);
     expect(await locks.redis.zcard(names)).toBeGreaterThan(1);

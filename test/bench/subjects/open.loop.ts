@@ -3,7 +3,7 @@ import type { Contender, Subject } from '../bench.js';
 import { HttpLoad } from '../http.load.js';
 import { startBareApp, type Server } from '../servers.js';
 import { latencies } from '../statistics.js';
-import { LIMIT, PLAIN, Round, startServer } from './routes.js';
+import { LIMIT, ONE_SET, PLAIN, Round, startServer, warmUp } from './routes.js';
 
 const PER_SECOND = 1000;
 const CONNECTIONS = 64;
@@ -17,6 +17,8 @@ export function openLoop(redis: TestRedis, forMs: number): Subject {
     start: async () => {
       const server = await startIt();
       const load = await HttpLoad.connect(server.port, CONNECTIONS);
+      const { acquire, release } = new Round(role === 'product');
+      await warmUp(load, forMs / 3, [acquire, release]);
       return {
         round: async () => {
           const round = new Round(role === 'product');
@@ -38,6 +40,7 @@ export function openLoop(redis: TestRedis, forMs: number): Subject {
       contender('node', 'product', async () => await startServer(redis)),
       contender(PLAIN, 'control', async () => await startBareApp('plain')),
       contender(LIMIT, 'limit', async () => await startBareApp('together')),
+      contender(ONE_SET, 'control', async () => await startBareApp(redis)),
     ],
     targets: [{ measure: 'p99', against: PLAIN, atMost: 1.5 }],
     note:

@@ -7,8 +7,11 @@ import { etcd, webdis } from './other.servers.js';
 
 const OWNER = 'bench';
 const LINES = 100;
+/** For so many rounds' time a server is called in each way before it is measured. */
+export const WARM_UP_ROUNDS = 5;
 export const LIMIT = 'bare route, answers together';
 export const PLAIN = 'bare route';
+export const ONE_SET = 'bare route, one SET in Redis';
 const HOT_SIX = ['acquire', 'release', 'push', 'pop', 'write', 'read'];
 
 /** What the calls of a round need to know of each other. */
@@ -98,10 +101,20 @@ function isExactly(text: string) {
   return (body: string, status: number) => status === 200 && body === text;
 }
 
+/**
+ * Makes a server compile what it runs often, which V8 does by and by: thousands of calls cost half more before, and the
+ * more code there is behind a route the longer.
+ * @param forMs of a round
+ */
+export async function warmUp(load: HttpLoad, forMs: number, calls: readonly NextCall[]): Promise<void> {
+  for (const next of calls) await load.closed(next, WARM_UP_ROUNDS * forMs);
+}
+
 async function session(server: Server, connections: number, forMs: number, real: boolean): Promise<Session> {
   const load = await HttpLoad.connect(server.port, connections);
-  const warm = new Round(real);
-  for (let made = 0; made < LINES; made += connections) await load.closed(limited(warm.write, LINES), 60_000);
+  const { acquire, release, push, pop, write, read } = new Round(real);
+  for (let made = 0; made < LINES; made += connections) await load.closed(limited(write, LINES), 60_000);
+  await warmUp(load, forMs, [acquire, release, push, pop, write, read]);
   return {
     round: async () => {
       const round = new Round(real);
@@ -151,6 +164,11 @@ export function routes(redis: TestRedis, connections: number, forMs: number): Su
       name: LIMIT,
       role: 'limit',
       start: async () => await session(await startBareApp('together'), connections, forMs, false),
+    },
+    {
+      name: ONE_SET,
+      role: 'control',
+      start: async () => await session(await startBareApp(redis), connections, forMs, false),
     },
   ];
   contenders.push(etcd(connections, forMs), webdis(redis, connections, forMs));

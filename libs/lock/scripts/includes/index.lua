@@ -3,7 +3,7 @@
 -- Most locks are given back soon, so a lock with one holder is at first only in `fresh`: name -> its record. What is too
 -- many there gets keys of its own and entries in the indices, some at a time; a listing looks at both.
 --- @include "keep"
-local FRESH_MOST, FRESH_MOVED = 32, 16
+local FRESH_MOST, FRESH_MOVED = 64, 32
 -- No name has this byte. Its field is in `fresh` (and counted there) as long as that lives, whose time would else be set
 -- with each lock that is the only one.
 local NO_NAME = '\255'
