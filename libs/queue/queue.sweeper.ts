@@ -7,6 +7,8 @@ import { QueueStore } from './queue.store.js';
 
 /** So often a node looks for deliveries that have run out, or sooner where it knows of one. */
 const SWEEP_MS = 400;
+/** So often where none is out: one that is made meanwhile is still given back within a second. */
+const IDLE_SWEEP_MS = 800;
 /** Most queues of one bucket that are swept in one go. */
 const MAX_QUEUES = 50;
 
@@ -48,7 +50,7 @@ export class QueueSweeper implements OnModuleInit, OnModuleDestroy {
         ]);
         await Promise.all(names.map(async (name) => await this.store.run(scripts.sweep, name)));
         if (names.length > 0) next = 0;
-        else if (nextInMs >= 0) next = Math.min(SWEEP_MS, nextInMs);
+        else next = nextInMs < 0 ? IDLE_SWEEP_MS : Math.min(SWEEP_MS, nextInMs);
       }
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) this.#logger.error(error);
