@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, startCluster, type TestCluster, type TestNode } from '../cluster/index.js';
 import { acquire, look, release, watch } from './lock.client.js';
 import { MessageRelay } from './message.relay.js';
@@ -17,6 +17,11 @@ describe('a node that misses every message', () => {
   afterAll(async () => {
     await cluster.stop();
     await relay.stop();
+  });
+  beforeEach(async () => {
+    // A node that heard nothing subscribes anew, and what is told meanwhile is told to nobody, not lost: wait for its own tick.
+    const { passed } = relay;
+    await eventually(() => relay.passed > passed, { what: 'the node to hear again' });
   });
   const waits = async (name: string, count: number) => {
     await eventually(async () => (await look(hearing, name)).waitersCount === count, { what: `${count} waiters` });

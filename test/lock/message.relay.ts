@@ -8,6 +8,8 @@ const LONGEST = BEGINNINGS[0]?.length ?? 0;
 /** Stands between a node and Redis: can lose what is published to the node, or hold back what is answered to it. */
 export class MessageRelay {
   loses = false;
+  /** How many messages came through. */
+  passed = 0;
   /** Messages that were lost. */
   readonly lost: string[] = [];
   readonly #sockets = new Set<Socket>();
@@ -85,8 +87,12 @@ export class MessageRelay {
       this.#answer(client, text.slice(0, begin));
       const end = endOf(text, begin);
       if (end === undefined) return text.slice(begin);
-      if (this.loses) this.lost.push(text.slice(begin, end));
-      else client.write(text.slice(begin, end), 'latin1');
+      if (this.loses) {
+        this.lost.push(text.slice(begin, end));
+      } else {
+        this.passed += 1;
+        client.write(text.slice(begin, end), 'latin1');
+      }
       text = text.slice(end);
     }
   }
