@@ -37,6 +37,8 @@ export interface Subject {
   readonly targets: readonly Target[];
   /** At most so many, where a round takes long. */
   readonly rounds?: number;
+  /** Every round starts what it measures anew, so that none warms up the others: the first counts as well. */
+  readonly startsAnew?: boolean;
   /** What the report says of it beside the figures. */
   readonly note?: string;
   /** `columns`: the contenders beside each other in the report, as for one thing in several sizes. */
@@ -97,7 +99,7 @@ export function failedSubject({ name, targets }: Subject, error: unknown): Resul
 
 /**
  * Runs a subject: every contender once per round, one after the other and each round beginning with another one, so
- * that what else the machine does meets all of them. The first round warms up and is not counted.
+ * that what else the machine does meets all of them. The first round warms up and is not counted, unless each starts anew.
  */
 export async function runSubject(subject: Subject, most: number, say: (text: string) => void): Promise<Result> {
   const rounds = Math.min(most, subject.rounds ?? Infinity);
@@ -117,7 +119,7 @@ export async function runSubject(subject: Subject, most: number, say: (text: str
       }
     }
     const names = [...sessions.keys()];
-    for (let round = 0; round <= rounds; round += 1) {
+    for (let round = subject.startsAnew ? 1 : 0; round <= rounds; round += 1) {
       for (let turn = 0; turn < names.length; turn += 1) {
         const name = names[(round + turn) % names.length] ?? '';
         const sample = await sessions.get(name)?.round();

@@ -18,7 +18,7 @@ import { services } from './subjects/services.js';
 const PUBLISHED = 'docs/results';
 const USAGE = `npm run bench -- [options]
 Without options: every subject, at length, some 20 minutes; writes tables, plots and figures to ${PUBLISHED}.
-  --quick          how things stand, in two minutes; writes nothing unless told
+  --quick          how things stand, in three minutes; writes nothing unless told
   --only NAME      only subjects with this in their name; writes nothing unless told
   --things N       the most things held in the subjects of growth (100000, quick: 1000)
   --out DIR        writes there`;
@@ -34,6 +34,7 @@ const powersOfTen = (from: number, to: number) => {
 };
 const rounds = quick ? 1 : 5;
 const forMs = quick ? 200 : 800;
+const times = { warmUpMs: rounds * forMs, forMs };
 const connections = quick ? [32] : [1, 32, 256];
 // A million locks alone take minutes to make.
 const mostThings = Number(things ?? (quick ? 1000 : 100_000));
@@ -46,8 +47,8 @@ const redis = await startRedis();
 const results: Result[] = [];
 try {
   const subjects = [
-    ...connections.map((count) => routes(redis, count, forMs)),
-    openLoop(redis, 3 * forMs),
+    ...connections.map((count) => routes(redis, count, times)),
+    openLoop(redis, times),
     ...services(redis, forMs),
     handOff(redis, mostWaiters, forMs),
     pushToPop(redis, forMs),

@@ -1,4 +1,3 @@
-import { WARM_UP_ROUNDS } from './subjects/routes.js';
 import type { Judged, Result, Row } from './bench.js';
 import { plotFile } from './plot.js';
 import type { Spread } from './statistics.js';
@@ -19,11 +18,11 @@ export function reportOf(results: readonly Result[], conditions: Conditions): st
 
 Measured ${date} on ${machine}, Node ${node}, Redis with \`appendfsync always\`, everything on one machine. Every answer
 is checked; one that is wrong ends its subject. Contenders run in turn, ${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${forMs} ms for each throughput, each
-round beginning with another one; a first round is not counted, and before it HTTP servers answer calls of each kind for
-${WARM_UP_ROUNDS} rounds, since they compile what runs often. Figures are medians, with the least and the most of the rounds; a
+round beginning with another one; a first round is not counted, and before it HTTP servers answer calls of each kind for as
+long as all rounds take together, since they compile what runs often. Figures are medians, with the least and the most of the rounds; a
 ratio is the product's figure divided by the other's in the same round. Absolute figures say little about another machine.
 
-Written by \`npm run bench\`; \`npm run bench -- --quick\` gives a first view in some two minutes, \`--only=Locks\` only the
+Written by \`npm run bench\`; \`npm run bench -- --quick\` gives a first view in some three minutes, \`--only=Locks\` only the
 subjects whose name contains that, \`--things=1000000\` has things grow to that number, and \`--out=FOLDER\` writes this
 there. [All samples](benchmarks.json).
 

@@ -13,7 +13,7 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** @param variant `plain`: as anyone would write it; `together`: its answers written together; or with one SET there per call */
+/** @param variant `plain`: as anyone would write it; `together`: its answers written together; a Redis: with one SET in it per call */
 export async function startBareApp(variant: 'plain' | 'together' | TestRedis): Promise<Server> {
   const port = await reservePorts(1);
   const env = typeof variant === 'string' ? { BARE: variant } : { BARE: 'redis', REDIS_URL: variant.url };

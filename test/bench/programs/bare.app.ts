@@ -10,7 +10,7 @@ import { AcquireDto, ReleaseDto } from '../../../libs/lock/lock.dto.js';
 import { PopDto, PushDto } from '../../../libs/queue/queue.dto.js';
 
 /**
- * The hot routes with nothing behind them: the same bodies, validation and answers, and nothing of the product. With
+ * The hot routes with nothing of the product behind them: the same bodies, validation and answers. With
  * BARE=together each answer waits for the end of the turn in which its request came, as answers do that need something
  * of another process: they are then written one after the other, outside of the parser. That, and no headers that nobody
  * asked for, is the most that the framework gives. With BARE=redis each call but a read sets one key in Redis before its

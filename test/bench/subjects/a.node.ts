@@ -47,6 +47,7 @@ export function aNode(redis: TestRedis, forMs: number): Subject {
       { measure: CPU, atMost: 1 },
     ],
     rounds: 3,
+    startsAnew: true,
   };
 }
 

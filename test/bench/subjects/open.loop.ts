@@ -3,14 +3,16 @@ import type { Contender, Subject } from '../bench.js';
 import { HttpLoad } from '../http.load.js';
 import { startBareApp, type Server } from '../servers.js';
 import { latencies } from '../statistics.js';
-import { LIMIT, ONE_SET, PLAIN, Round, startServer, warmUp } from './routes.js';
+import { LIMIT, ONE_SET, PLAIN, Round, startServer, warmUp, type Times } from './routes.js';
 
 const PER_SECOND = 1000;
 const CONNECTIONS = 64;
+/** Its rounds are longer, since it makes fewer calls a second than others do. */
+const ROUND_TIMES = 3;
 const UNTIL_SENT = 'until it was sent';
 
 /** Calls that come at a constant rate, answered or not: what a caller among many waits. */
-export function openLoop(redis: TestRedis, forMs: number): Subject {
+export function openLoop(redis: TestRedis, { warmUpMs, forMs }: Times): Subject {
   const contender = (name: string, role: Contender['role'], startIt: () => Promise<Server>): Contender => ({
     name,
     role,
@@ -18,11 +20,11 @@ export function openLoop(redis: TestRedis, forMs: number): Subject {
       const server = await startIt();
       const load = await HttpLoad.connect(server.port, CONNECTIONS);
       const { acquire, release } = new Round(role === 'product');
-      await warmUp(load, forMs / 3, [acquire, release]);
+      await warmUp(load, warmUpMs, [acquire, release]);
       return {
         round: async () => {
           const round = new Round(role === 'product');
-          const { sent, answered } = await load.open(round.acquire, PER_SECOND, forMs);
+          const { sent, answered } = await load.open(round.acquire, PER_SECOND, ROUND_TIMES * forMs);
           await load.closed(round.release, Infinity);
           return { ...latencies(answered), ...latencies(sent, UNTIL_SENT) };
         },

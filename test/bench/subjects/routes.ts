@@ -7,12 +7,16 @@ import { etcd, webdis } from './other.servers.js';
 
 const OWNER = 'bench';
 const LINES = 100;
-/** For so many rounds' time a server is called in each way before it is measured. */
-export const WARM_UP_ROUNDS = 5;
 export const LIMIT = 'bare route, answers together';
 export const PLAIN = 'bare route';
 export const ONE_SET = 'bare route, one SET in Redis';
 const HOT_SIX = ['acquire', 'release', 'push', 'pop', 'write', 'read'];
+
+/** How long a server is called in each way before it is measured, and in a round. */
+export interface Times {
+  readonly warmUpMs: number;
+  readonly forMs: number;
+}
 
 /** What the calls of a round need to know of each other. */
 export class Round {
@@ -104,17 +108,18 @@ function isExactly(text: string) {
 /**
  * Makes a server compile what it runs often, which V8 does by and by: thousands of calls cost half more before, and the
  * more code there is behind a route the longer.
- * @param forMs of a round
+ * @param forMs for each of the calls
  */
 export async function warmUp(load: HttpLoad, forMs: number, calls: readonly NextCall[]): Promise<void> {
-  for (const next of calls) await load.closed(next, WARM_UP_ROUNDS * forMs);
+  for (const next of calls) await load.closed(next, forMs);
 }
 
-async function session(server: Server, connections: number, forMs: number, real: boolean): Promise<Session> {
+async function session(server: Server, connections: number, times: Times, real: boolean): Promise<Session> {
+  const { forMs, warmUpMs } = times;
   const load = await HttpLoad.connect(server.port, connections);
   const { acquire, release, push, pop, write, read } = new Round(real);
-  for (let made = 0; made < LINES; made += connections) await load.closed(limited(write, LINES), 60_000);
-  await warmUp(load, forMs, [acquire, release, push, pop, write, read]);
+  await load.closed(limited(write, LINES), Infinity);
+  await warmUp(load, warmUpMs, [acquire, release, push, pop, write, read]);
   return {
     round: async () => {
       const round = new Round(real);
@@ -148,30 +153,25 @@ function limited(next: NextCall, most: number): NextCall {
 }
 
 /** The six calls that are made most, over HTTP. */
-export function routes(redis: TestRedis, connections: number, forMs: number): Subject {
+export function routes(redis: TestRedis, connections: number, times: Times): Subject {
+  const { forMs } = times;
+  const bare = (name: string, role: Contender['role'], variant: Parameters<typeof startBareApp>[0]): Contender => ({
+    name,
+    role,
+    start: async () => await session(await startBareApp(variant), connections, times, false),
+  });
   const contenders: Contender[] = [
     {
       name: 'node',
       role: 'product',
-      start: async () => await session(await startServer(redis), connections, forMs, true),
+      start: async () => await session(await startServer(redis), connections, times, true),
     },
-    {
-      name: PLAIN,
-      role: 'control',
-      start: async () => await session(await startBareApp('plain'), connections, forMs, false),
-    },
-    {
-      name: LIMIT,
-      role: 'limit',
-      start: async () => await session(await startBareApp('together'), connections, forMs, false),
-    },
-    {
-      name: ONE_SET,
-      role: 'control',
-      start: async () => await session(await startBareApp(redis), connections, forMs, false),
-    },
+    bare(PLAIN, 'control', 'plain'),
+    bare(LIMIT, 'limit', 'together'),
+    bare(ONE_SET, 'control', redis),
+    etcd(connections, forMs),
+    webdis(redis, connections, forMs),
   ];
-  contenders.push(etcd(connections, forMs), webdis(redis, connections, forMs));
   const targets = HOT_SIX.flatMap((measure) => [
     { measure, against: LIMIT, atLeast: measure === 'read' ? 0.95 : 0.9 },
     { measure, against: PLAIN, atLeast: 1 },
