@@ -8,9 +8,7 @@
 -- ARGV[5] most names of one bucket
 -- Answers { name, .. }, of each bucket the earliest first
 local function run()
-  local time = redis.call('TIME')
-  local now = time[1] * 1000 + math.floor(time[2] / 1000)
-  local latest = string.format('%.0f', now - tonumber(ARGV[4]))
+  local latest = exact(millis() - tonumber(ARGV[4]))
   local names = {}
   for bucket = tonumber(ARGV[2]), tonumber(ARGV[3]) do
     local index = KEYS[1] .. '{' .. bucket .. '}' .. ARGV[1]

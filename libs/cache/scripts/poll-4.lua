@@ -31,7 +31,7 @@ local function run()
       local told = commit_round(KEYS, name, line, now, hot_from)
       tell_results(channels, name, line, told, #line.pending)
       for i, write in ipairs(line.pending) do
-        if write[ID] == id then return { exact(now), 'done', unpack(told[i]) } end
+        if write[ID] == id then return { exact(now), unpack(told[i]) } end
       end
     end
   end

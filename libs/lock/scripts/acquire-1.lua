@@ -79,7 +79,7 @@ local function run()
   local record = meet()
   owner, mode, lease, call = ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
   if not record and GRANTS and not ARGV[7] then
-    return { millis, -1, 0, 0, 'granted', take_free(owner, mode, lease, call), 'new' }
+    return { millis(), -1, 0, 0, 'granted', take_free(owner, mode, lease, call), 'new' }
   end
   load_lock(record)
   wait, limit, epoch = tonumber(ARGV[7] or 0), tonumber(ARGV[8] or 0), ARGV[9]

@@ -29,5 +29,5 @@ local function run()
       waiters[#waiters + 1] = word
     end
   end
-  return { lock.millis, -1, 0, 0, live_holders(), lock.queue, holders, waiters }
+  return { millis(), -1, 0, 0, live_holders(), lock.queue, holders, waiters }
 end

@@ -9,19 +9,17 @@
 -- Answers { 1 if there is no more, last one looked at or empty, { entry, .. }, { fresh lock, owner, .. } }
 --- @include "index"
 local function run()
-  local time = redis.call('TIME')
-  local millis = time[1] * 1000 + math.floor(time[2] / 1000)
   local entries = redis.call('ZRANGEBYLEX', KEYS[1], ARGV[2], ARGV[3], 'LIMIT', 0, ARGV[4])
   local listed, fresh = {}, {}
   for _, entry in ipairs(entries) do
     local over = redis.call('ZSCORE', KEYS[2], ARGV[1] .. entry)
-    if over and tonumber(over) - KEEP_MS > millis then listed[#listed + 1] = entry end
+    if over and tonumber(over) - KEEP_MS > millis() then listed[#listed + 1] = entry end
   end
   local all = redis.call('HGETALL', KEYS[3])
   for i = 1, #all, 2 do
     if all[i] ~= NO_NAME then
       local _, owner, till = hold_in(all[i + 1])
-      if owner and till > millis then fresh[#fresh + 1], fresh[#fresh + 2] = all[i], owner end
+      if owner and till > millis() then fresh[#fresh + 1], fresh[#fresh + 2] = all[i], owner end
     end
   end
   return { #entries < tonumber(ARGV[4]) and 1 or 0, entries[#entries] or '', listed, fresh }

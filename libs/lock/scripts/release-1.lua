@@ -12,14 +12,14 @@
 --- @include "tell"
 --- @include "step"
 -- A token is about the time of the grant in microseconds.
-local function held_for(token) return math.max(0, math.floor((micros - token) / 1000 + 0.5)) end
+local function held_for(token) return math.max(0, math.floor((micros() - token) / 1000 + 0.5)) end
 
 local function run()
   local record = meet()
   local owner, mode, token = ARGV[3], ARGV[4] or '', ARGV[5] or ''
   if lock.fresh then
     local given, of = give_back(record, owner, mode, token)
-    if given then return { millis, -1, 0, 0, 'ok', held_for(of), given } end
+    if given then return { millis(), -1, 0, 0, 'ok', held_for(of), given } end
   end
   load_lock(record)
   local hold = hold_of(owner)

@@ -28,7 +28,7 @@ local function run()
     redis.call('HSET', key_of('watchers'), CALLER, lock.now + watches)
     lock.watch = math.max(lock.watch, lock.now + watches)
     redis.call('PEXPIRE', key_of('watchers'), lock.watch - lock.now + KEEP_MS)
-    if lock.seq == 0 then lock.seq = lock.micros end
+    if lock.seq == 0 then lock.seq = micros() end
   end
   local view = inspect(tonumber(ARGV[4]))
   return finish(more, unpack(view, 5))

@@ -6,7 +6,7 @@
 -- Answers { epoch, 1 if alive else 0, description, .. }
 --- @include "registry"
 local function run()
-  local now = math.floor(micros() / 1000)
+  local now = millis()
   local answer = {}
   local nodes = redis.call('HGETALL', KEYS[2])
   for i = 1, #nodes, 2 do

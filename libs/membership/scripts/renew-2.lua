@@ -13,7 +13,7 @@
 local function run()
   if redis.call('HEXISTS', KEYS[1], 'i:' .. ARGV[1]) == 0 then return { false } end
   redis.call('HSET', KEYS[1], 'r:' .. ARGV[1], ARGV[2])
-  redis.call('HSET', KEYS[2], ARGV[1], exact(math.floor(micros() / 1000)) .. ' ' .. ARGV[4])
+  redis.call('HSET', KEYS[2], ARGV[1], exact(millis()) .. ' ' .. ARGV[4])
   -- Nodes that start after a restart of everything can tell by this that nothing was lost.
   if ARGV[5] == '1' then redis.call('HSET', KEYS[1], 'durable', '1') else redis.call('HDEL', KEYS[1], 'durable') end
   for i = 6, #ARGV, 2 do

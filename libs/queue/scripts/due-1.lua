@@ -6,9 +6,8 @@
 -- ARGV[2] most names of one bucket
 -- Answers {ms until the first that is not due yet or -1, names that are due}
 local function run()
-  local time = redis.call('TIME')
-  local now = time[1] * 1000 + math.floor(time[2] / 1000)
-  local bound = string.format('%.0f', now)
+  local now = millis()
+  local bound = exact(now)
   local wait, due = -1, {}
   for bucket = 0, ARGV[1] - 1 do
     local list = KEYS[1] .. '{' .. bucket .. '}'

@@ -14,7 +14,7 @@ local function run()
   local status = 'stale_receipt'
   if redis.call('ZSCORE', inflightKey, id)
     and bullmq_extendLock({base .. id .. ':lock', stalledKey}, {token, visibility, id}) == 1 then
-    redis.call('ZADD', inflightKey, whole(now + visibility), id)
+    redis.call('ZADD', inflightKey, exact(now + visibility), id)
     noteDeliveries()
     status = 'ok'
   end

@@ -31,13 +31,13 @@ local function giveBack()
   if options.expiresAt then redis.call('ZADD', expiryKey, options.expiresAt, id) end
   if delay ~= '0' or isBehind then
     bullmq_moveToDelayed({markerKey, activeKey, prioritizedKey, delayedKey, base .. id, eventsKey, metaKey, stalledKey,
-      waitKey, limiterKey, counterKey}, {base, whole(now), id, token, delay, '0', '', '0', ''})
+      waitKey, limiterKey, counterKey}, {base, exact(now), id, token, delay, '0', '', '0', ''})
     leavesFlight(id)
     tellNextDelayed(id)
     return 'delayed'
   end
   bullmq_retryJob({activeKey, waitKey, pausedKey, base .. id, metaKey, eventsKey, nothingKey, prioritizedKey, counterKey,
-    markerKey, stalledKey}, {base, whole(now), 'LPUSH', id, token, ''})
+    markerKey, stalledKey}, {base, exact(now), 'LPUSH', id, token, ''})
   leavesFlight(id)
   becomesReady(id)
   return 'ready'

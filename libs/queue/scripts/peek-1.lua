@@ -14,7 +14,7 @@ local function fromSet(key, perMillisecond)
   local pairs = redis.call('ZRANGE', key, 0, count - #ids - 1, 'WITHSCORES')
   for i = 1, #pairs, 2 do
     ids[#ids + 1] = pairs[i]
-    times[#ids] = perMillisecond and whole(math.floor(pairs[i + 1] / perMillisecond)) or ''
+    times[#ids] = perMillisecond and exact(math.floor(pairs[i + 1] / perMillisecond)) or ''
   end
 end
 

@@ -56,7 +56,7 @@ local function take()
     redis.call('LPUSH', activeKey, id)
     redis.call('SET', job .. ':lock', token, 'PX', ARGV[5])
     redis.call('HSET', job, 'processedOn', nowText, 'ats', deliveries)
-    redis.call('ZADD', inflightKey, whole(now + visibility), id)
+    redis.call('ZADD', inflightKey, exact(now + visibility), id)
   else
     redis.call('DEL', job)
   end
@@ -103,7 +103,7 @@ local function run()
     if isManual and #messages > 0 then
       if now + visibility < (known.due or math.huge) then
         known.due = now + visibility
-        redis.call('ZADD', dueKey, 'LT', whole(known.due), name)
+        redis.call('ZADD', dueKey, 'LT', exact(known.due), name)
       end
       known.out = out + #messages
     end
@@ -116,7 +116,7 @@ local function run()
   if #messages > 0 then return remember({'ok', effects, messages, token, ARGV[4] == '' and 0 or 1}) end
   if full then return {'too_many_in_flight', effects} end
   if place == '' or answered then return {'empty', effects, '', -1} end
-  local ticket = ARGV[10] ~= '' and ARGV[10] or whole(nowMicros)
+  local ticket = ARGV[10] ~= '' and ARGV[10] or exact(nowMicros)
   redis.call('ZADD', waitersKey, ticket, place)
   -- No wait is longer than a minute; a list that all have left without a word goes by itself.
   redis.call('PEXPIRE', waitersKey, 120000)

@@ -28,7 +28,7 @@ local function add(payload, priority, options)
   redis.call('HSET', base .. id, 'name', 'message', 'data', payload, 'opts', options, 'timestamp', nowText,
     'delay', '0', 'priority', priority)
   local score = priority * PER_PRIORITY + redis.call('INCR', counterKey) % PER_PRIORITY
-  redis.call('ZADD', prioritizedKey, whole(score), id)
+  redis.call('ZADD', prioritizedKey, exact(score), id)
   if not known.isMarked and not isPaused() then
     redis.call('ZADD', markerKey, '0', '0')
     known.isMarked = true
@@ -71,7 +71,7 @@ local function run()
     redis.call('ZADD', namesKey, 0, name)
     -- Ids go on from the time in tenths of a millisecond, so that a queue deleted and made again repeats none, and all
     -- have 14 digits: ids in order of text are in order of pushing, and Lua's number conversion is still exact.
-    redis.call('SET', idKey, whole(math.floor(nowMicros / 100)))
+    redis.call('SET', idKey, exact(math.floor(nowMicros / 100)))
     redis.call('HSET', metaKey, 'born', redis.call('GET', idKey))
     meta()[2] = '0'
   end

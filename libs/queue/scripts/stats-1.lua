@@ -14,7 +14,7 @@ local function oldestPush()
     local pushed = tonumber(redis.call('HGET', base .. first[1], 'timestamp'))
     oldest = math.min(oldest or pushed, pushed)
     local nextPriority = (math.floor(first[2] / PER_PRIORITY) + 1) * PER_PRIORITY
-    first = redis.call('ZRANGEBYSCORE', prioritizedKey, whole(nextPriority), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+    first = redis.call('ZRANGEBYSCORE', prioritizedKey, exact(nextPriority), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
   end
   return oldest
 end

@@ -11,5 +11,5 @@ local function run()
   settle(ARGV[2], '1000')
   noteDeliveries()
   wakeForArrivals()
-  return {'ok', effects, nextDelayedInMs(), redis.call('ZCOUNT', inflightKey, '-inf', '(' .. whole(now)) > 0 and 1 or 0}
+  return {'ok', effects, nextDelayedInMs(), redis.call('ZCOUNT', inflightKey, '-inf', '(' .. exact(now)) > 0 and 1 or 0}
 end

@@ -5,9 +5,10 @@ local FIRST, PER_WRITE = 8, 9
 -- Of each call.
 local line, answers, fresh, asked
 
-local function settle(first, told)
-  for i, result in ipairs(told) do answers[asked[first + i - 1]] = { 'done', unpack(result) } end
+local function settle(told)
+  for i, came_to in ipairs(told) do answers[asked[i]] = came_to end
 end
+
 local function append(first)
   for i = first, #fresh do
     line.pending[#line.pending + 1] = fresh[i]
@@ -19,23 +20,25 @@ local function run()
   local channels, name, hot_from = ARGV[1], ARGV[6], tonumber(ARGV[2])
   local epoch, instance, upto = ARGV[4], ARGV[5], tonumber(ARGV[7])
   local now = micros()
-  line = load_line(KEYS[1])
+  line = load_own_line(KEYS[1], epoch) or load_line(KEYS[1])
   local holders = without_void(line.holders, epoch, instance, upto, parse_snapshot(ARGV[3]))
   local before = #line.pending
 
   answers, fresh, asked = { exact(now) }, {}, {}
   for at = FIRST, #ARGV, PER_WRITE do
     local index = #answers + 1
-    local write = {}
-    for i = 0, PER_WRITE - 1 do write[#write + 1] = ARGV[at + i] end
-    local stored = redis.call('GET', KEYS[2] .. write[ID])
+    local write = {
+      ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], ARGV[at + 6], ARGV[at + 7],
+      ARGV[at + 8], epoch, instance, instance,
+    }
+    local stored = write[REPEATABLE] == '1' and redis.call('GET', KEYS[2] .. write[ID])
     if stored then stored = cjson.decode(stored) end
     local pending
     for i = 1, before do
       if line.pending[i][ID] == write[ID] then pending = i end
     end
     if stored and stored[4] == '1' then
-      answers[index] = { 'done', stored[1], stored[2], stored[3], '', '', '' }
+      answers[index] = outcome(stored[1], stored[2], stored[3])
     elseif pending then
       local other, known = line.pending[pending], false
       for j = RECIPIENT, #other do known = known or other[j] == instance end
@@ -47,7 +50,6 @@ local function run()
     else
       -- A refusal changed nothing, so a repetition is judged anew.
       if stored then redis.call('DEL', KEYS[2] .. write[ID]) end
-      write[#write + 1], write[#write + 2], write[#write + 3] = epoch, instance, instance
       fresh[#fresh + 1], asked[#asked + 1] = write, index
       answers[index] = { 'pending' }
     end
@@ -67,11 +69,11 @@ local function run()
     tell_results(channels, name, line, told, before)
     local own = {}
     for i = 1, #fresh do own[i] = told[before + i] end
-    settle(1, own)
+    settle(own)
     return answers
   end
   if #holders == 0 then
-    settle(1, commit_writes(KEYS, name, line, fresh, now, hot_from, false))
+    settle(commit_writes(KEYS, name, line, fresh, now, hot_from, false))
     return answers
   end
   -- Those at the front that fail as things stand need not wait for a round. Past the expiry somebody may still rightly
@@ -80,9 +82,9 @@ local function run()
   if not is_expired(line, now) then
     local state = start_state(KEYS, line, fresh, now)
     while first <= #fresh do
-      local outcome = apply_write(state, fresh[first], now)
-      if outcome[1] == 'ok' then break end
-      settle(first, { { outcome[1], outcome[2], outcome[3], '', '', '' } })
+      local came_to = apply_write(state, fresh[first], now)
+      if came_to[CODE] == 'ok' then break end
+      answers[asked[first]] = came_to
       first = first + 1
     end
   end

@@ -5,10 +5,16 @@ local MAX_FENCES = 16
 local REPEATABLE_MS, RESULT_MS = 300000, 3000
 -- How long an absent line keeps its version, and what the tokens of a line outlive it by.
 local TOMBSTONE_MS, FENCES_MS = 600000, 86400000
+-- What a write came to, a list of texts, '' where there is nothing to say: 'done' and these. The last three are those of
+-- a write by which its node owns the line now.
+local CODE, VERSION, NUMBER, OWNER, OWNER_GRANT, EXPIRES_IN = 2, 3, 4, 5, 6, 7
 
--- @return state to apply writes to: { present, json, version, expires, fences, fence_count, ends }
+-- @return state to apply writes to, with what they make of it
 local function start_state(keys, line, writes, now)
-  local state = { present = line.present, version = line.version, expires = line.expires, seen = {} }
+  local state = {
+    present = line.present, version = line.version, expires = line.expires, json = nil,
+    fences = nil, fence_count = 0, seen = nil, ends = false, changed = false, rewritten = false, last = nil,
+  }
   local needs_value, needs_fences = false, false
   for _, write in ipairs(writes) do
     if write[KIND] == 'increment' then needs_value = true end
@@ -17,7 +23,7 @@ local function start_state(keys, line, writes, now)
   end
   if needs_value then state.json = redis.call('HGET', keys[1], 'v') or nil end
   if needs_fences then
-    state.fences, state.fence_count = {}, 0
+    state.fences, state.seen = {}, {}
     local known = redis.call('HGETALL', keys[3])
     for i = 1, #known, 2 do
       state.fences[known[i]] = tonumber(known[i + 1])
@@ -39,25 +45,27 @@ local function see_fence(state, write)
   state.seen[write[LOCK]] = write[TOKEN]
 end
 
--- Checks come in the order fence, version, presence. @return { code, version, number } as texts
+local function outcome(code, version, number) return { 'done', code, version, number, '', '', '' } end
+
+-- Checks come in the order fence, version, presence. @return what the write came to
 local function apply_write(state, write, now)
   local kind = write[KIND]
-  if kind == 'expire' then return { state.present and 'changed' or 'ok', '', '' } end
+  if kind == 'expire' then return outcome(state.present and 'changed' or 'ok', '', '') end
   if kind ~= 'increment' then
     if write[LOCK] ~= '' then
       local known = state.fences[write[LOCK]]
-      if known and tonumber(write[TOKEN]) < known then return { 'stale_token', '', exact(known) } end
-      if not known and state.fence_count >= MAX_FENCES then return { 'too_many_fences', '', '' } end
+      if known and tonumber(write[TOKEN]) < known then return outcome('stale_token', '', exact(known)) end
+      if not known and state.fence_count >= MAX_FENCES then return outcome('too_many_fences', '', '') end
     end
     local found = state.present and state.version or 0
     if write[IF_VERSION] ~= '' and tonumber(write[IF_VERSION]) ~= found then
-      return { 'version_conflict', exact(found), '' }
+      return outcome('version_conflict', exact(found), '')
     end
   end
   local version = next_number(state.version, now)
   local number = ''
   if kind == 'delete' then
-    if not state.present then return { 'not_found', '', '' } end
+    if not state.present then return outcome('not_found', '', '') end
     state.present, state.json, state.expires = false, nil, nil
     see_fence(state, write)
   else
@@ -65,9 +73,9 @@ local function apply_write(state, write, now)
     if kind == 'increment' then
       local before = 0
       if state.present then before = string.match(state.json, '^%-?%d+$') and tonumber(state.json) end
-      if not before or math.abs(before) > LARGEST then return { 'not_a_number', '', '' } end
+      if not before or math.abs(before) > LARGEST then return outcome('not_a_number', '', '') end
       local sum = before + tonumber(write[JSON])
-      if math.abs(sum) > LARGEST then return { 'not_a_number', '', '' } end
+      if math.abs(sum) > LARGEST then return outcome('not_a_number', '', '') end
       -- `+ 0` makes -0 the 0 that JSON has.
       number = exact(sum + 0)
       state.json = number
@@ -83,19 +91,16 @@ local function apply_write(state, write, now)
   state.version = version
   state.changed = true
   state.last = write
-  return { 'ok', exact(version), number }
+  return outcome('ok', exact(version), number)
 end
 
 -- Applies the writes to a line that nobody holds, and writes down what came of it. The last one that changed the line
 -- becomes the owner, unless the line is too hot to be cached.
--- @return for each write { code, version, number, epoch, grant, expiresInMs }
+-- @return what each write came to
 local function commit_writes(keys, name, line, writes, now, hot_from, after_round)
   local state = start_state(keys, line, writes, now)
   local told = {}
-  for i, write in ipairs(writes) do
-    local outcome = apply_write(state, write, now)
-    told[i] = { outcome[1], outcome[2], outcome[3], '', '', '' }
-  end
+  for i, write in ipairs(writes) do told[i] = apply_write(state, write, now) end
   local last = state.last
   local heat = line.heat
   if last and line.writer and line.writer ~= last[INSTANCE] then heat = math.min(heat + 1, 2 * hot_from) end
@@ -103,8 +108,8 @@ local function commit_writes(keys, name, line, writes, now, hot_from, after_roun
   if owner then
     for i, write in ipairs(writes) do
       if write == owner then
-        told[i][4], told[i][5] = owner[EPOCH], owner[GRANT]
-        if state.expires then told[i][6] = exact(state.expires - math.floor(now / 1000)) end
+        told[i][OWNER], told[i][OWNER_GRANT] = owner[EPOCH], owner[GRANT]
+        if state.expires then told[i][EXPIRES_IN] = exact(state.expires - math.floor(now / 1000)) end
       end
     end
   end
@@ -120,19 +125,20 @@ local function commit_writes(keys, name, line, writes, now, hot_from, after_roun
     if line.expires and not state.expires then gone[#gone + 1] = 'x' end
     if #gone > 0 then redis.call('HDEL', keys[1], unpack(gone)) end
     local fields = { 'n', exact(state.version) }
-    local function set(name, value) fields[#fields + 1], fields[#fields + 2] = name, value end
-    if state.rewritten and state.present then set('v', state.json) end
-    if state.expires then set('x', exact(state.expires)) end
+    if state.rewritten and state.present then fields[3], fields[4] = 'v', state.json end
     if owner then
-      set('o', owner[EPOCH])
-      set('g' .. owner[EPOCH], owner[GRANT] .. ' ' .. owner[INSTANCE])
+      fields[#fields + 1], fields[#fields + 2] = 'g' .. owner[EPOCH], owner[GRANT] .. ' ' .. owner[INSTANCE]
+      if line.owner ~= owner[EPOCH] then fields[#fields + 1], fields[#fields + 2] = 'o', owner[EPOCH] end
     end
-    if heat ~= line.heat then set('h', exact(heat)) end
-    if last and line.writer ~= last[INSTANCE] then set('l', last[INSTANCE]) end
+    if state.expires and state.expires ~= line.expires then
+      fields[#fields + 1], fields[#fields + 2] = 'x', exact(state.expires)
+    end
+    if heat ~= line.heat then fields[#fields + 1], fields[#fields + 2] = 'h', exact(heat) end
+    if last and line.writer ~= last[INSTANCE] then fields[#fields + 1], fields[#fields + 2] = 'l', last[INSTANCE] end
     redis.call('HSET', keys[1], unpack(fields))
   end
   local seen = {}
-  for lock, token in pairs(state.seen) do
+  for lock, token in pairs(state.seen or seen) do
     seen[#seen + 1], seen[#seen + 2] = lock, token
   end
   if #seen > 0 then redis.call('HSET', keys[3], unpack(seen)) end
@@ -149,9 +155,10 @@ local function commit_writes(keys, name, line, writes, now, hot_from, after_roun
     redis.call('ZREM', keys[4], name)
   end
   for i, write in ipairs(writes) do
-    local replayed = write[REPEATABLE] == '1' and told[i][1] == 'ok'
+    local came_to = told[i]
+    local replayed = write[REPEATABLE] == '1' and came_to[CODE] == 'ok'
     if replayed or after_round then
-      local stored = cjson.encode({ told[i][1], told[i][2], told[i][3], replayed and '1' or '' })
+      local stored = cjson.encode({ came_to[CODE], came_to[VERSION], came_to[NUMBER], replayed and '1' or '' })
       redis.call('SET', keys[2] .. write[ID], stored, 'PX', replayed and REPEATABLE_MS or RESULT_MS)
     end
   end
@@ -166,9 +173,9 @@ end
 -- @param upto how many of the round's writes are told by a message; the caller knows about the others
 local function tell_results(channels, name, line, told, upto)
   for i = 1, upto do
-    local write, result = line.pending[i], told[i]
+    local write = line.pending[i]
     for j = RECIPIENT, #write do
-      tell(channels, write[j], 'cache.result', name, write[ID], unpack(result))
+      tell(channels, write[j], 'cache.result', name, write[ID], unpack(told[i], CODE))
     end
   end
 end

@@ -6,14 +6,26 @@
 -- All numbers are decimal texts: cjson and `..` would write those above 10^14 as 9.007199254741e+15.
 local ID, GRANT, REPEATABLE, KIND, JSON, TTL, IF_VERSION, LOCK, TOKEN, EPOCH, INSTANCE, RECIPIENT = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
 
-local function exact(number) return string.format('%.0f', number) end
+local function next_number(last, now) return math.max(last + 1, now) end
 
-local function micros()
-  local time = redis.call('TIME')
-  return time[1] * 1000000 + time[2]
+local function by_epoch(one, other) return tonumber(one.epoch) < tonumber(other.epoch) end
+
+local function holder_in(epoch, field)
+  local grant, instance = string.match(field, '^(%d+) (.+)$')
+  return { epoch = epoch, grant = tonumber(grant), instance = instance }
 end
 
-local function next_number(last, now) return math.max(last + 1, now) end
+-- A line that this epoch owns and that no round is open for, as most lines that are written are: it is present, and
+-- nobody else holds it. Answers nothing where it is not that.
+local function load_own_line(key, epoch)
+  local found = redis.call('HMGET', key, 'o', 'w1', 'n', 'x', 'r', 'h', 'l', 'g' .. epoch)
+  if found[1] ~= epoch or found[2] then return nil end
+  return {
+    present = true, version = tonumber(found[3]), expires = found[4] and tonumber(found[4]) or nil, owner = epoch,
+    round = tonumber(found[5] or 0), heat = tonumber(found[6] or 0), writer = found[7] or nil,
+    holders = { holder_in(epoch, found[8]) }, pending = {},
+  }
+end
 
 -- Everything but the value, which may be large and is seldom needed.
 local function load_line(key)
@@ -24,26 +36,22 @@ local function load_line(key)
   end
   if #names == 0 then return line end
   local values = redis.call('HMGET', key, unpack(names))
-  local pending = {}
   for i, name in ipairs(names) do
     local value = values[i]
-    local kind, rest = string.sub(name, 1, 1), string.sub(name, 2)
-    if kind == 'g' then
-      local grant, instance = string.match(value, '^(%d+) (.+)$')
-      line.holders[#line.holders + 1] = { epoch = rest, grant = tonumber(grant), instance = instance }
-    elseif kind == 'w' then
-      pending[#pending + 1] = { index = tonumber(rest), write = cjson.decode(value) }
-    elseif kind == 'n' then line.version = tonumber(value)
-    elseif kind == 'x' then line.expires = tonumber(value)
-    elseif kind == 'o' then line.owner = value
-    elseif kind == 'r' then line.round = tonumber(value)
-    elseif kind == 'h' then line.heat = tonumber(value)
-    elseif kind == 'l' then line.writer = value
+    if name == 'n' then line.version = tonumber(value)
+    elseif name == 'x' then line.expires = tonumber(value)
+    elseif name == 'o' then line.owner = value
+    elseif name == 'r' then line.round = tonumber(value)
+    elseif name == 'h' then line.heat = tonumber(value)
+    elseif name == 'l' then line.writer = value
+    else
+      local kind, rest = string.sub(name, 1, 1), string.sub(name, 2)
+      if kind == 'g' then line.holders[#line.holders + 1] = holder_in(rest, value)
+      else line.pending[tonumber(rest)] = cjson.decode(value)
+      end
     end
   end
-  table.sort(line.holders, function(a, b) return tonumber(a.epoch) < tonumber(b.epoch) end)
-  table.sort(pending, function(a, b) return a.index < b.index end)
-  for i, one in ipairs(pending) do line.pending[i] = one.write end
+  if #line.holders > 1 then table.sort(line.holders, by_epoch) end
   return line
 end
 

@@ -19,13 +19,14 @@ local function hold_in(record)
 end
 
 -- A key lives at least until then, and is given a little more time, so that it is not moved with every call.
-local function let_live(key, till, millis)
-  if redis.call('PTTL', key) < till - millis then redis.call('PEXPIRE', key, till - millis + KEEP_MS) end
+local function let_live(key, till)
+  local ms = till - millis()
+  if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, ms + KEEP_MS) end
 end
 
 -- Removes entries that are over, so many at most.
-local function clear_index(bucket, millis, most)
-  local over = redis.call('ZRANGEBYSCORE', bucket.due, '-inf', millis, 'LIMIT', 0, most)
+local function clear_index(bucket, most)
+  local over = redis.call('ZRANGEBYSCORE', bucket.due, '-inf', millis(), 'LIMIT', 0, most)
   if #over == 0 then return end
   local names, owners = {}, {}
   for _, entry in ipairs(over) do
@@ -38,7 +39,7 @@ local function clear_index(bucket, millis, most)
 end
 
 -- Moves some of what is fresh, and clears twice as many entries as it adds.
-local function settle(bucket, millis)
+local function settle(bucket)
   local some = redis.call('HRANDFIELD', bucket.fresh, FRESH_MOVED, 'WITHVALUES')
   local names, owners, ends, moved, latest = {}, {}, {}, {}, 0
   for i = 1, #some, 2 do
@@ -46,9 +47,9 @@ local function settle(bucket, millis)
     if name ~= NO_NAME then
       moved[#moved + 1] = name
       local over, owner, till = hold_in(record)
-      if over > millis then redis.call('SET', bucket.begins .. name, record, 'PX', string.format('%.0f', over - millis)) end
+      if over > millis() then redis.call('SET', bucket.begins .. name, record, 'PX', exact(over - millis())) end
       local gone = till + KEEP_MS
-      if owner and gone > millis then
+      if owner and gone > millis() then
         local pair = pair_of(owner, name)
         names[#names + 1], names[#names + 2] = 0, name
         owners[#owners + 1], owners[#owners + 2] = 0, pair
@@ -62,17 +63,18 @@ local function settle(bucket, millis)
   redis.call('ZADD', bucket.names, unpack(names))
   redis.call('ZADD', bucket.owners, unpack(owners))
   redis.call('ZADD', bucket.due, unpack(ends))
-  for _, key in ipairs({ bucket.names, bucket.owners, bucket.due }) do let_live(key, latest, millis) end
-  clear_index(bucket, millis, 2 * #names)
+  for _, key in ipairs({ bucket.names, bucket.owners, bucket.due }) do let_live(key, latest) end
+  clear_index(bucket, 2 * #names)
 end
 
 -- The record of a lock that is in no index; it is over then.
-local function put_fresh(bucket, name, record, over, millis)
+local function put_fresh(bucket, name, record, over)
   local added = redis.call('HSET', bucket.fresh, name, record)
   local left = redis.call('PTTL', bucket.fresh)
-  if left < over - millis then
-    redis.call('PEXPIRE', bucket.fresh, over - millis + KEEP_MS)
+  local ms = over - millis()
+  if left < ms then
+    redis.call('PEXPIRE', bucket.fresh, ms + KEEP_MS)
     if left < 0 then redis.call('HSET', bucket.fresh, NO_NAME, '') end
   end
-  if added == 1 and redis.call('HLEN', bucket.fresh) > FRESH_MOST then settle(bucket, millis) end
+  if added == 1 and redis.call('HLEN', bucket.fresh) > FRESH_MOST then settle(bucket) end
 end

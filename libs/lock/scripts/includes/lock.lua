@@ -59,7 +59,7 @@ local function place_end(place)
 end
 
 -- When an entry of something that ends then, in lock time, is over.
-local function over_of(till) return lock.millis + till - lock.now + KEEP_MS end
+local function over_of(till) return millis() + till - lock.now + KEEP_MS end
 
 local function index(key, entry, kind, over)
   redis.call('ZADD', key, 0, entry)
@@ -82,9 +82,9 @@ local function save_due()
   end
   if latest > 0 then
     redis.call('ZADD', BUCKET.due, unpack(scored))
-    for _, key in ipairs({ BUCKET.names, BUCKET.owners, BUCKET.due }) do let_live(key, latest, lock.millis) end
+    for _, key in ipairs({ BUCKET.names, BUCKET.owners, BUCKET.due }) do let_live(key, latest) end
   end
-  clear_index(BUCKET, lock.millis, #scored)
+  clear_index(BUCKET, #scored)
 end
 
 local function index_owner(owner, hold, place)
@@ -232,7 +232,7 @@ local function save_lock()
   local till = math.max(tonumber(last_owners(1)[2] or 0), lock.waits, lock.watch, lock.back)
   local keep = math.max(till - lock.now, 0) + KEEP_MS
   if lock.spread then
-    index(BUCKET.names, NAME, 'n', lock.millis + keep)
+    index(BUCKET.names, NAME, 'n', millis() + keep)
     for _, kind in ipairs({ 'holds', 'deadlines', 'queue', 'places' }) do
       redis.call('PEXPIRE', key_of(kind), text_of_life(keep))
     end

@@ -8,9 +8,6 @@ local NAME, FLOOR, OFFER_MS, GRANTS, CHANNEL, CALLER, BUCKET
 -- Of each call, and the same table for all of them, which is quicker than a new one.
 local lock = {}
 
--- The text of an integer: Lua's own way turns a token into 1.79e+15. Redis needs it only where it is part of a text.
-local function exact(number) return string.format('%.0f', number) end
-
 -- The keys of a bucket, by what the keys of its locks begin with.
 local buckets = {}
 local function bucket_of(begins)
@@ -29,20 +26,10 @@ end
 -- Another key of the lock: holds, deadlines, queue, places or watchers.
 local function key_of(kind) return BUCKET[kind] .. NAME end
 
--- Redis's clock; calls that are joined are at one time.
-local asked, micros, millis
-local function ask_time()
-  if COMMAND == asked then return end
-  local time = redis.call('TIME')
-  asked, micros = COMMAND, time[1] * 1000000 + time[2]
-  millis = math.floor(micros / 1000)
-end
-
 -- Looks for the record of the lock.
 local function find_record()
   local _, tag = string.find(KEYS[1], '}:', 1, true)
   NAME, BUCKET = string.sub(KEYS[1], tag + 1), bucket_of(string.sub(KEYS[1], 1, tag))
-  ask_time()
   local text = redis.call('HGET', BUCKET.fresh, NAME)
   lock.fresh = text and true
   if not text then text = redis.call('GET', KEYS[1]) end
@@ -52,7 +39,7 @@ end
 
 -- What is fresh has no key that would have expired.
 local function unless_over(over, ...)
-  if over > millis then return ... end
+  if over > millis() then return ... end
 end
 
 -- A record has these, packed, after the time when it is over; that is by Redis's clock, and others are in lock time. What
@@ -64,7 +51,7 @@ local function load_lock(text)
     token, last, mode, sole, held, deadline, lease, call,
       ticket, seq, offset, watch, alarm, spread, armed, head, waits, back = unless_over(cmsgpack.unpack(text))
   end
-  lock.micros, lock.millis, lock.due = micros, millis, nil
+  lock.due = nil
   lock.token, lock.mode = token or 0, mode or ''
   lock.sole, lock.sole_mode, lock.held, lock.deadline, lock.lease, lock.call = sole, mode, held, deadline, lease, call
   lock.ticket, lock.seq, lock.offset = ticket or 0, seq or 0, offset or 0
@@ -78,10 +65,10 @@ local function load_lock(text)
     lock.holds, lock.queue = sole and 1 or 0, 0
   end
   -- Lock time never goes back: a clock that was set back raises the offset instead.
-  lock.now = millis + lock.offset
+  lock.now = millis() + lock.offset
   if last and lock.now < last then
     lock.now = last
-    lock.offset = last - millis
+    lock.offset = last - millis()
   end
 end
 
@@ -94,7 +81,7 @@ end
 
 -- Keeps the lock for so many ms. Of a free one of which nothing is to be remembered there is no record.
 local function save_record(ms)
-  local over, text = lock.millis + ms, nil
+  local over, text = millis() + ms, nil
   if lock.spread or lock.ticket > 0 or lock.seq > 0 or lock.offset ~= 0 or lock.watch > 0 then
     text = cmsgpack.pack(
       over, lock.token, lock.now, lock.mode, lock.sole, lock.held, lock.deadline, lock.lease, lock.call,
@@ -104,7 +91,7 @@ local function save_record(ms)
       over, lock.token, lock.now, lock.mode, lock.sole, lock.held, lock.deadline, lock.lease, lock.call)
   end
   local apart = lock.own or lock.spread
-  if text and not apart then return put_fresh(BUCKET, NAME, text, over, lock.millis) end
+  if text and not apart then return put_fresh(BUCKET, NAME, text, over) end
   if lock.fresh then redis.call('HDEL', BUCKET.fresh, NAME) end
   if text then
     redis.call('SET', KEYS[1], text, 'PX', text_of_life(ms))
@@ -117,7 +104,7 @@ end
 -- key gone. What this misses (a restart of Redis), the nodes' floor has.
 local highest = 0
 local function token_above(former)
-  highest = math.max(former, FLOOR, micros, highest) + 1
+  highest = math.max(former, FLOOR, micros(), highest) + 1
   return highest
 end
 
@@ -129,9 +116,10 @@ end
 -- The short ways of most calls, without all that a lock can be. That of an acquire where there is no record: the lock is
 -- free, and nobody waits for it or watches it. Answers the token.
 local function take_free(owner, mode, lease, call)
-  local token, over = token_above(0), millis + lease + KEEP_MS
-  local record = cmsgpack.pack(over, token, millis, mode, owner, token, millis + lease, lease, call)
-  put_fresh(BUCKET, NAME, record, over, millis)
+  local token, now = token_above(0), millis()
+  local till = now + lease
+  local over = till + KEEP_MS
+  put_fresh(BUCKET, NAME, cmsgpack.pack(over, token, now, mode, owner, token, till, lease, call), over)
   return token
 end
 
@@ -139,7 +127,7 @@ end
 -- or he believes otherwise, else mode and token.
 local function give_back(text, owner, believed_mode, believed_token)
   local _, _, last, mode, sole, held, deadline, _, _, more = cmsgpack.unpack(text)
-  if more or sole ~= owner or deadline <= millis or last > millis then return nil end
+  if more or sole ~= owner or deadline <= millis() or last > millis() then return nil end
   if believed_mode ~= '' and believed_mode ~= mode then return nil end
   if believed_token ~= '' and tonumber(believed_token) ~= held then return nil end
   redis.call('HDEL', BUCKET.fresh, NAME)
@@ -147,6 +135,6 @@ local function give_back(text, owner, believed_mode, believed_token)
 end
 
 local function next_ticket()
-  lock.ticket = math.max(lock.ticket + 1, lock.micros)
+  lock.ticket = math.max(lock.ticket + 1, micros())
   return lock.ticket
 end

@@ -218,5 +218,5 @@ end
 local function finish(more, ...)
   local wake = sooner(sooner(arm_head(), arm_watchers()), arm_crowd())
   save_lock()
-  return { lock.millis, wake, more and 1 or 0, expired, ... }
+  return { millis(), wake, more and 1 or 0, expired, ... }
 end

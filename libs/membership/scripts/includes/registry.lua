@@ -1,10 +1,4 @@
 -- The registry: one hash with the epoch counter, and for each living epoch its instance (i:) and renewals (r:).
-local function exact(number) return string.format('%.0f', number) end
-
-local function micros()
-  local time = redis.call('TIME')
-  return time[1] * 1000000 + time[2]
-end
 
 -- What every caller learns: the last epoch issued, then epoch, instance and renewals of each living one, and the
 -- maxima that processes share, by name.

@@ -20,12 +20,6 @@ local arrived
 local effects
 local REDELIVERED, DEAD, EXPIRED, DROPPED = 1, 2, 3, 4
 
--- Whole numbers as text: Lua's own conversion turns what has more than 14 digits into 1.79e+15. What Redis is given often
--- is given as text, since it prints numbers with great care.
-local function whole(number)
-  return string.format('%.0f', number)
-end
-
 local ENCODED = {['25'] = '%', ['3A'] = ':'}
 
 local function meet()
@@ -51,9 +45,8 @@ local function begin()
   if not isSame then meet() end
   requestKey = ARGV[1] ~= '' and own .. 'request:' .. ARGV[1]
   if isSame and begunIn == COMMAND then return end
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-  nowText, nowMicros = whole(now), time[1] * 1000000 + time[2]
+  now, nowMicros = millis(), micros()
+  nowText = exact(now)
   begunIn, known = COMMAND, {}
 end
 

@@ -81,10 +81,10 @@ local function settle(maxDead, lapses)
     forget(id)
     tell(EXPIRED, 1)
   end
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', inflightKey, '-inf', '(' .. whole(now), 'LIMIT', '0', lapses or '100')) do
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', inflightKey, '-inf', '(' .. exact(now), 'LIMIT', '0', lapses or '100')) do
     redeliver(id, maxDead)
   end
-  local due = redis.call('ZRANGEBYSCORE', delayedKey, '-inf', whole((now + 1) * 4096 - 1), 'LIMIT', '0', '1000')
+  local due = redis.call('ZRANGEBYSCORE', delayedKey, '-inf', exact((now + 1) * 4096 - 1), 'LIMIT', '0', '1000')
   isBehind = #due == 1000
   for _, id in ipairs(due) do
     bullmq_promote({delayedKey, waitKey, pausedKey, metaKey, prioritizedKey, activeKey, counterKey, eventsKey,

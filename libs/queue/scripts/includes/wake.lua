@@ -30,5 +30,5 @@ local function tellNextDelayed(id)
   if redis.call('ZRANGE', delayedKey, 0, 0)[1] ~= id then return end
   local place = redis.call('ZRANGE', waitersKey, 0, 0)[1]
   if not place then return end
-  redis.call('PUBLISH', string.match(place, '@(.*)$'), cjson.encode({'queue.due', name, whole(nextDelayedInMs())}))
+  redis.call('PUBLISH', string.match(place, '@(.*)$'), cjson.encode({'queue.due', name, exact(nextDelayedInMs())}))
 end
