@@ -18,7 +18,7 @@ import { services } from './subjects/services.js';
 const PUBLISHED = 'docs/results';
 const USAGE = `npm run bench -- [options]
 Without options: every subject, at length, some 20 minutes; writes tables, plots and figures to ${PUBLISHED}.
-  --quick          how things stand, in three minutes; writes nothing unless told
+  --quick          how things stand, in two minutes; writes nothing unless told
   --only NAME      only subjects with this in their name; writes nothing unless told
   --things N       the most things held in the subjects of growth (100000, quick: 1000)
   --out DIR        writes there`;
@@ -32,15 +32,17 @@ const powersOfTen = (from: number, to: number) => {
   for (let one = from; one <= to; one *= 10) all.push(one);
   return all;
 };
-const rounds = quick ? 1 : 5;
-const forMs = quick ? 200 : 800;
+// What else a machine does changes from second to second: many short rounds tell contenders apart that few long ones do not.
+const rounds = quick ? 1 : 20;
+const forMs = quick ? 150 : 250;
 const times = { warmUpMs: rounds * forMs, forMs };
+/** Of subjects with few rounds. */
+const longMs = quick ? 150 : 800;
 const connections = quick ? [32] : [1, 32, 256];
 // A million locks alone take minutes to make.
 const mostThings = Number(things ?? (quick ? 1000 : 100_000));
 const numbers = quick ? [100, mostThings] : powersOfTen(100, mostThings);
-const bytes = quick ? [10, 100_000] : powersOfTen(10, 100_000);
-const mostWaiters = quick ? 100 : 1000;
+const waiters = quick ? [2, 30] : [2, 30, 1000];
 const callsAmongThings = quick ? 300 : 2000;
 
 const redis = await startRedis();
@@ -48,14 +50,14 @@ const results: Result[] = [];
 try {
   const subjects = [
     ...connections.map((count) => routes(redis, count, times)),
-    openLoop(redis, times),
+    openLoop(redis, { warmUpMs: times.warmUpMs, forMs: 3 * longMs }),
     ...services(redis, forMs),
-    handOff(redis, mostWaiters, forMs),
-    pushToPop(redis, forMs),
-    lines(redis, forMs / 2),
-    ...growth(numbers, callsAmongThings, forMs),
-    ...valueSizes(bytes, callsAmongThings / 2, forMs),
-    aNode(redis, 3 * forMs),
+    handOff(redis, waiters, longMs),
+    pushToPop(redis, longMs),
+    lines(redis, longMs / 2),
+    ...growth(numbers, callsAmongThings, longMs),
+    ...(quick ? [] : valueSizes(powersOfTen(10, 100_000), callsAmongThings / 2, longMs)),
+    aNode(redis, 3 * longMs, !quick),
   ];
   for (const subject of subjects.filter(({ name }) => name.includes(only))) {
     const began = performance.now();

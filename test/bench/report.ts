@@ -22,7 +22,7 @@ round beginning with another one; a first round is not counted, and before it HT
 long as all rounds take together, since they compile what runs often. Figures are medians, with the least and the most of the rounds; a
 ratio is the product's figure divided by the other's in the same round. Absolute figures say little about another machine.
 
-Written by \`npm run bench\`; \`npm run bench -- --quick\` gives a first view in some three minutes, \`--only=Locks\` only the
+Written by \`npm run bench\`; \`npm run bench -- --quick\` gives a first view in some two minutes, \`--only=Locks\` only the
 subjects whose name contains that, \`--things=1000000\` has things grow to that number, and \`--out=FOLDER\` writes this
 there. [All samples](benchmarks.json).
 

@@ -10,8 +10,6 @@ import { startServices } from './services.js';
 const LEASE_MS = 86_400_000;
 const PUSHED_AT_ONCE = 250;
 const BYTES_AT_ONCE = 1_000_000;
-/** Of what is measured: before it, what runs often is compiled. */
-const WARM_TIMES = 5;
 const SMALL_BYTES = 10;
 
 type Services = Awaited<ReturnType<typeof startServices>>;
@@ -125,11 +123,11 @@ const collectGarbage = runInNewContext('gc') as () => void;
 /**
  * What operations cost while so many things are there.
  * @returns a run on a Redis of its own; it is told that one's process id, how many things, how often to do each
- *   operation, and how many bytes a value has
+ *   operation, how many bytes a value has, and how often to do each before, so that what runs often is compiled
  */
 function growing(kind: Kind): StartRun {
   return async (url, args) => {
-    const [redisPid = 0, size = 0, calls = 0, bytesOfValue = 0] = args.map(Number);
+    const [redisPid = 0, size = 0, calls = 0, bytesOfValue = 0, warmCalls = 0] = args.map(Number);
     const services = await startServices(url, {
       // Room for them is made at the start, whatever comes.
       CACHE_MAX_LINES: '2000000',
@@ -140,7 +138,7 @@ function growing(kind: Kind): StartRun {
     // What is made once, at the first calls, is not for the first things to pay.
     const others = kind(services, 'others', SMALL_BYTES);
     await others.fill(100);
-    await costs(others, redisPid, 100, WARM_TIMES * calls);
+    await costs(others, redisPid, 100, warmCalls);
     const before = await bytes(redis);
     const things = kind(services, 'things', bytesOfValue);
     await things.fill(size);

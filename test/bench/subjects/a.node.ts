@@ -11,8 +11,8 @@ const POLL_MS = 10;
 /** V8 tidies up some ten seconds after a start, for the most of a second; that is no part of being idle. */
 const SETTLE_MS = 20_000;
 
-/** What a node costs before anybody asks it for anything. */
-export function aNode(redis: TestRedis, forMs: number): Subject {
+/** What a node costs before anybody asks it for anything. @param compared whether another one is measured beside it */
+export function aNode(redis: TestRedis, forMs: number, compared: boolean): Subject {
   const contender = (name: string, role: Contender['role'], start: () => Promise<Omit<Server, 'port'>>): Contender => ({
     name,
     role,
@@ -39,7 +39,7 @@ export function aNode(redis: TestRedis, forMs: number): Subject {
     unit: { [START]: 'ms', [MEMORY]: 'MB', [CPU]: '% of a core' },
     contenders: [
       contender('node', 'product', () => startNode(redis)),
-      contender('Nest without anything of the product', 'control', () => startBareApp('plain')),
+      ...(compared ? [contender('Nest without anything of the product', 'control', () => startBareApp('plain'))] : []),
     ],
     targets: [
       { measure: START, atMost: 1500 },

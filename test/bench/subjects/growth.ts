@@ -8,6 +8,10 @@ const THINGS_OF_VALUES = 1000;
 const WITHIN = { atLeast: 0.9, atMost: 1.1 };
 const REDIS_MEMORY = 'memory of Redis per thing';
 const NODE_MEMORY = 'memory of the node per thing';
+/** Calls made before what is measured, at least, in multiples of that. */
+const WARM_TIMES = 5;
+/** Calls after which V8 has compiled what there is to compile. */
+const WARM_CALLS = 100_000;
 const IDLE = ['idle: CPU of Redis', 'idle: CPU of the node'];
 
 const NOTE =
@@ -45,11 +49,19 @@ const unitsOf = (kind: Kind) => ({
  */
 export function growth(sizes: readonly number[], calls: number, forMs: number): Subject[] {
   const [few = 0] = sizes;
+  // As often for all: making the most things compiles more than making few does.
+  const warmCalls = Math.max(WARM_TIMES * calls, Math.min(sizes.at(-1) ?? 0, WARM_CALLS));
   return (Object.keys(KINDS) as Kind[]).map((kind) => ({
     name: `Growth: ${kind}`,
     unit: unitsOf(kind),
     contenders: sizes.map((size) =>
-      contender(kind, inDigits(size), size === sizes.at(-1) ? 'product' : 'control', [size, calls, SMALL_BYTES], forMs),
+      contender(
+        kind,
+        inDigits(size),
+        size === sizes.at(-1) ? 'product' : 'control',
+        [size, calls, SMALL_BYTES, warmCalls],
+        forMs,
+      ),
     ),
     targets: [
       // A hit asks nothing of Redis.
@@ -75,7 +87,8 @@ export function valueSizes(sizes: readonly number[], calls: number, forMs: numbe
     unit: unitsOf(kind),
     contenders: sizes.map((bytes) => {
       const role = bytes === sizes.at(-1) ? 'product' : 'control';
-      return contender(kind, `${inDigits(bytes)} bytes`, role, [THINGS_OF_VALUES, calls, bytes], forMs);
+      const order = [THINGS_OF_VALUES, calls, bytes, WARM_TIMES * calls];
+      return contender(kind, `${inDigits(bytes)} bytes`, role, order, forMs);
     }),
     targets: [],
     rounds: 3,
@@ -90,7 +103,7 @@ function inDigits(size: number): string {
   return size.toLocaleString('en').replaceAll(',', ' ');
 }
 
-/** @param order what the program is told beside its Redis's process: how many things, how many calls, bytes of a value */
+/** @param order what the program is told beside its Redis's process: how many things, how many calls, bytes of a value, calls before */
 function contender(
   kind: Kind,
   name: string,

@@ -30,5 +30,6 @@ export function lines(redis: TestRedis, forMs: number): Subject {
       { name: CONTROL, role: 'control', start: () => startInProcess(CONTROL, redis.url, forMs) },
     ],
     targets: [{ measure: 'p50, write, 2 sharers', against: CONTROL, atMost: 3 }],
+    rounds: 5,
   };
 }

@@ -133,5 +133,6 @@ export function pushToPop(redis: TestRedis, forMs: number): Subject {
       contender('BullMQ Worker', 'rival', () => bullmq(redis, forMs)),
     ],
     targets: [PING, SCRIPT].map((against) => ({ measure: `p50, ${OF}`, against, atMost: 4 })),
+    rounds: 5,
   };
 }
