@@ -3,8 +3,11 @@ import { loadScript, type LuaScript } from '#lib/redis';
 
 const folder = new URL('./scripts/', import.meta.url);
 
-/** What every script answers first: Redis's time in ms, ms until the caller's timer (-1: none), whether to step again, how many holds have expired. */
-type StepAnswer = [time: number, wake: number, more: 0 | 1, expired: number, ...rest: unknown[]];
+/**
+ * What every script answers first: Redis's time in ms; where there is more to say, also the ms until the caller's timer
+ * (-1: none), whether to step again, and how many holds have expired.
+ */
+type StepAnswer = [step: number | [time: number, wake: number, more: 0 | 1, expired: number], ...rest: unknown[]];
 
 export interface LockScript<Rest extends unknown[]> {
   readonly script: LuaScript<StepAnswer>;

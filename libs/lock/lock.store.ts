@@ -229,7 +229,8 @@ export class LockStore {
       [this.#context(), this.caller.floor(), ...args],
       joins,
     );
-    const [time, wake, more, expired, ...rest] = answer;
+    const [step, ...rest] = answer;
+    const [time, wake, more, expired] = typeof step === 'number' ? [step, -1, 0, 0] : step;
     this.onStepped({ name, time, wakeMs: wake < 0 ? undefined : wake, more: more === 1, expired });
     return rest as Rest;
   }

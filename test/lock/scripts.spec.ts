@@ -157,7 +157,7 @@ describe('the scripts of a lock with many holders or waiters', () => {
     const part = async (bound: number | undefined) => {
       const context = ['3 1:living', 2000, locks.channel, 'living', 'living', 1];
       const args = [JSON.stringify(context), 0, most, bound ?? ''];
-      const [, , , , ended, token, left] = await locks.run(scripts.force.script, [locks.keys.of('force')], args);
+      const [, ended, token, left] = await locks.run(scripts.force.script, [locks.keys.of('force')], args);
       return { ended: Number(ended), bound: Number(token), left: left === 1 };
     };
     const first = await part(undefined);

@@ -14,7 +14,7 @@
 -- ARGV[10] ticket of a place to be enlisted again, else 0
 -- ARGV[11] 1 if that place began as an upgrade
 -- ARGV[12] 1 if the hold is part of several and stays unconfirmed
--- Answers { time, wake, more, expired, code, .. }: granted, token, how (new, renewed, upgraded, downgraded, held) | waiting, ticket,
+-- Answers { step, code, .. }: granted, token, how (new, renewed, upgraded, downgraded, held) | waiting, ticket,
 --   upgrade | offered, token | locked | deadlock, other upgrader | full
 --- @include "snapshot"
 --- @include "lock"
@@ -79,7 +79,7 @@ local function run()
   local record = meet()
   owner, mode, lease, call = ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
   if not record and GRANTS and not ARGV[7] then
-    return { millis(), -1, 0, 0, 'granted', take_free(owner, mode, lease, call), 'new' }
+    return { millis(), 'granted', take_free(owner, mode, lease, call), 'new' }
   end
   load_lock(record)
   wait, limit, epoch = tonumber(ARGV[7] or 0), tonumber(ARGV[8] or 0), ARGV[9]

@@ -4,7 +4,7 @@
 -- ARGV[1] what the caller says of itself (`context_of`)
 -- ARGV[2] floor of the fencing token
 -- ARGV[3..] owners
--- Answers { time, wake, more, expired, { state, .. } } of each owner: q queued, the token of an offer or grant, or - for a place that is gone
+-- Answers { step, { state, .. } } of each owner: q queued, the token of an offer or grant, or - for a place that is gone
 --- @include "snapshot"
 --- @include "lock"
 --- @include "tell"

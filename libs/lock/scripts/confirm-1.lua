@@ -8,7 +8,7 @@
 -- ARGV[5] lease, ms
 -- ARGV[6] id of the call, for a part of several the one that took it
 -- ARGV[7] 1 if an offer is taken as part of several and stays unconfirmed
--- Answers { time, wake, more, expired, granted, token, how (new, upgraded, joined) } or { .., gone }
+-- Answers { step, granted, token, how (new, upgraded, joined) } or { .., gone }
 --- @include "snapshot"
 --- @include "lock"
 --- @include "tell"

@@ -5,7 +5,7 @@
 -- ARGV[2] floor of the fencing token
 -- ARGV[3] owner
 -- ARGV[4] id of the call
--- Answers { time, wake, more, expired, 1 if it is still there, else 0 }
+-- Answers { step, 1 if it is still there, else 0 }
 --- @include "snapshot"
 --- @include "lock"
 --- @include "tell"

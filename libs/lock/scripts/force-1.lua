@@ -6,7 +6,7 @@
 -- ARGV[2] floor of the fencing token
 -- ARGV[3] most that are ended
 -- ARGV[4] token above which a hold was granted after the force began, or empty at its beginning
--- Answers { time, wake, more, expired, number of holds ended, that token, 1 if some are left }
+-- Answers { step, number of holds ended, that token, 1 if some are left }
 --- @include "snapshot"
 --- @include "lock"
 --- @include "tell"

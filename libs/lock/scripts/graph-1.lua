@@ -4,7 +4,7 @@
 -- ARGV[1] what the caller says of itself (`context_of`)
 -- ARGV[2] floor of the fencing token
 -- ARGV[3] most holders and waiters that are looked at
--- Answers { time, wake, more, expired, number of holders, of waiters,
+-- Answers { step, number of holders, of waiters,
 --   { owner, mode, token, 1 if the hold is firm, .. }, { owner, mode, ticket, limit, 1 if it upgrades, .. } in their order }
 --- @include "snapshot"
 --- @include "lock"
@@ -29,5 +29,5 @@ local function run()
       waiters[#waiters + 1] = word
     end
   end
-  return { millis(), -1, 0, 0, live_holders(), lock.queue, holders, waiters }
+  return { millis(), live_holders(), lock.queue, holders, waiters }
 end

@@ -4,7 +4,7 @@
 -- ARGV[1] what the caller says of itself (`context_of`)
 -- ARGV[2] floor of the fencing token
 -- ARGV[3] most holders and waiters that are listed
--- Answers { time, -1, 0, 0, mode or empty, highest token of a holder, number of holders, of waiters,
+-- Answers { step, mode or empty, highest token of a holder, number of holders, of waiters,
 --   { owner, mode, token, ms to its deadline, .. }, { owner, mode, node, ms waited, .. }, seq }
 --- @include "snapshot"
 --- @include "lock"

@@ -8,7 +8,7 @@
 -- ARGV[4] 1 to confirm an offer that is there, 0 to hand it on
 -- ARGV[5] lease, ms
 -- ARGV[6] id of the call
--- Answers { time, wake, more, expired, left } or { .., granted, token, how (new, upgraded, joined) }
+-- Answers { step, left } or { .., granted, token, how (new, upgraded, joined) }
 --- @include "snapshot"
 --- @include "lock"
 --- @include "tell"

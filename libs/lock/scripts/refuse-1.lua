@@ -6,7 +6,7 @@
 -- ARGV[3] owner
 -- ARGV[4] ticket
 -- ARGV[5] the cycle, for the answer to the victim (JSON)
--- Answers { time, wake, more, expired, 1 if it lost it, else 0 }
+-- Answers { step, 1 if it lost it, else 0 }
 --- @include "snapshot"
 --- @include "lock"
 --- @include "tell"

@@ -6,7 +6,7 @@
 -- ARGV[3] owner
 -- ARGV[4] mode that the caller believes to hold, or empty
 -- ARGV[5] token that the caller believes to hold, or empty; both can be left out
--- Answers { time, wake, more, expired, ok, ms held, mode | not_owner | not_held | stale_token }
+-- Answers { step, ok, ms held, mode | not_owner | not_held | stale_token }
 --- @include "snapshot"
 --- @include "lock"
 --- @include "tell"
@@ -19,7 +19,7 @@ local function run()
   local owner, mode, token = ARGV[3], ARGV[4] or '', ARGV[5] or ''
   if lock.fresh then
     local given, of = give_back(record, owner, mode, token)
-    if given then return { millis(), -1, 0, 0, 'ok', held_for(of), given } end
+    if given then return { millis(), 'ok', held_for(of), given } end
   end
   load_lock(record)
   local hold = hold_of(owner)

@@ -6,7 +6,7 @@
 -- ARGV[3] owner
 -- ARGV[4] lease, ms; 0 for the last one of the hold
 -- ARGV[5] id of the call
--- Answers { time, wake, more, expired, deadline in ms from now } or { .., -1 } if the owner does not hold it
+-- Answers { step, deadline in ms from now } or { .., -1 } if the owner does not hold it
 --- @include "snapshot"
 --- @include "lock"
 --- @include "tell"

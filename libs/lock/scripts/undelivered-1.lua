@@ -6,7 +6,7 @@
 -- ARGV[2] floor of the fencing token
 -- ARGV[3] owner
 -- ARGV[4] id of the call that made it
--- Answers { time, wake, more, expired, 1 if it ended or was offered again, else 0 }
+-- Answers { step, 1 if it ended or was offered again, else 0 }
 --- @include "snapshot"
 --- @include "lock"
 --- @include "tell"

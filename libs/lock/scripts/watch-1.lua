@@ -5,7 +5,7 @@
 -- ARGV[2] floor of the fencing token
 -- ARGV[3] ms for which the caller watches, 0 to end it
 -- ARGV[4] most holders and waiters that are listed
--- Answers { time, wake, more, expired, as INSPECT }
+-- Answers { step, as INSPECT }
 --- @include "snapshot"
 --- @include "lock"
 --- @include "tell"
@@ -31,5 +31,5 @@ local function run()
     if lock.seq == 0 then lock.seq = micros() end
   end
   local view = inspect(tonumber(ARGV[4]))
-  return finish(more, unpack(view, 5))
+  return finish(more, unpack(view, 2))
 end

@@ -17,9 +17,20 @@ export async function startProgram(
   const child = fork(new URL(`./${name}.js`, import.meta.url), args, {
     env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...env },
   });
-  const [said] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as [unknown];
+  const said = await heardFrom(child);
   if (said !== 'ready') throw new Error(`${name} ${args.join(' ')} did not start`);
   return child;
+}
+
+/** @returns its next message, or its exit code where it ends before */
+async function heardFrom(child: ChildProcess): Promise<unknown> {
+  const heard = new AbortController();
+  const { signal } = heard;
+  const [said] = (await Promise.race([once(child, 'message', { signal }), once(child, 'exit', { signal })])) as [
+    unknown,
+  ];
+  heard.abort();
+  return said;
 }
 
 export async function stopProgram(child: ChildProcess): Promise<void> {
@@ -39,9 +50,9 @@ export async function startInProcess(
   const child = await startProgram('in.process', [contender, redisUrl, ...args]);
   return {
     round: async () => {
-      const heard = Promise.race([once(child, 'message'), once(child, 'exit')]);
+      const heard = heardFrom(child);
       child.send({ forMs } satisfies Order);
-      const [report] = (await heard) as [Report | number | null];
+      const report = (await heard) as Report | number | null;
       if (typeof report === 'object' && report && 'sample' in report) return report.sample;
       throw new WrongAnswer(`${contender}: ${JSON.stringify(report)}`);
     },

@@ -52,5 +52,5 @@ local function inspect(most)
   waiting = waiting + lock.queue
   count = count - hidden
   if count > 0 and mode == '' then mode = lock.mode end
-  return { millis(), -1, 0, 0, mode, token, count, waiting, holders, waiters, lock.seq }
+  return { millis(), mode, token, count, waiting, holders, waiters, lock.seq }
 end

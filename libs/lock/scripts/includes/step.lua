@@ -213,10 +213,11 @@ local function sooner(one, other)
   return one
 end
 
--- Ends a script: arms timers, keeps what changed. Every answer begins with Redis's time in ms, the ms until the
--- caller's timer (-1: none), whether to step again, and how many holds have expired.
+-- Ends a script: arms timers, keeps what changed. Every answer begins with the step: Redis's time in ms, or where there is
+-- more to say { that, ms until the caller's timer (-1: none), whether to step again, how many holds have expired }.
 local function finish(more, ...)
   local wake = sooner(sooner(arm_head(), arm_watchers()), arm_crowd())
   save_lock()
-  return { millis(), wake, more and 1 or 0, expired, ... }
+  local plain = wake < 0 and not more and expired == 0
+  return { plain and millis() or { millis(), wake, more and 1 or 0, expired }, ... }
 end
