@@ -10,6 +10,8 @@ const REDIS_MEMORY = 'memory of Redis per thing';
 const NODE_MEMORY = 'memory of the node per thing';
 /** Calls made before what is measured, at least, in multiples of that. */
 const WARM_TIMES = 5;
+/** What few calls cost differs from one time to the next by more than the number of things could make. */
+const LAPS = 5;
 /** Calls after which V8 has compiled what there is to compile. */
 const WARM_CALLS = 100_000;
 const IDLE = ['idle: CPU of Redis', 'idle: CPU of the node'];
@@ -59,7 +61,7 @@ export function growth(sizes: readonly number[], calls: number, forMs: number): 
         kind,
         inDigits(size),
         size === sizes.at(-1) ? 'product' : 'control',
-        [size, calls, SMALL_BYTES, warmCalls],
+        [size, calls, SMALL_BYTES, warmCalls, LAPS],
         forMs,
       ),
     ),
@@ -103,7 +105,7 @@ function inDigits(size: number): string {
   return size.toLocaleString('en').replaceAll(',', ' ');
 }
 
-/** @param order what the program is told beside its Redis's process: how many things, how many calls, bytes of a value, calls before */
+/** @param order what the program is told beside its Redis's process: how many things, how many calls, bytes of a value, calls before, laps */
 function contender(
   kind: Kind,
   name: string,
