@@ -2,7 +2,7 @@
 import { scripts } from '../../../dist/libs/queue/queue.scripts.js';
 import { withText } from './script.text.mjs';
 
-const LAPSED = `inflightKey, '-inf', '(' .. whole(now), 'LIMIT'`;
+const LAPSED = `inflightKey, '-inf', '(' .. exact(now), 'LIMIT'`;
 if (!scripts.pop.text.includes(LAPSED)) throw new Error('No script has a place for this fault');
 for (const [name, script] of Object.entries(scripts)) {
   scripts[name] = withText(script, (text) => text.replaceAll(LAPSED, LAPSED.replace('now', 'now - 3000')));
