@@ -127,8 +127,7 @@ export function begin(entry: Entry, request: BeginRequest, circumstances: Circum
   let pending = entry.line.pending;
   const fresh: PendingWrite[] = [];
   for (const write of request.writes) {
-    // The ids of others come once.
-    const stored = write.repeatable ? results.find(({ id }) => id === write.id) : undefined;
+    const stored = results.find(({ id }) => id === write.id);
     if (stored?.replayed) {
       answers.set(write, { kind: 'done', result: { id: write.id, outcome: stored.outcome } });
     } else if (pending.some(({ id }) => id === write.id)) {

@@ -17,7 +17,7 @@ import { services } from './subjects/services.js';
 
 const PUBLISHED = 'docs/results';
 const USAGE = `npm run bench -- [options]
-Without options: every subject, at length, some 20 minutes; writes tables, plots and figures to ${PUBLISHED}.
+Without options: every subject, at length, some 30 minutes; writes tables, plots and figures to ${PUBLISHED}.
   --quick          how things stand, in two minutes; writes nothing unless told
   --only NAME      only subjects with this in their name; writes nothing unless told
   --things N       the most things held in the subjects of growth (100000, quick: 1000)

@@ -17,7 +17,7 @@ local function run()
   local now = micros()
   local epoch = exact(math.max(last + 1, now))
   redis.call('HSET', KEYS[1], 'counter', epoch, 'i:' .. epoch, ARGV[2], 'r:' .. epoch, '0')
-  redis.call('HSET', KEYS[2], epoch, exact(math.floor(now / 1000)) .. ' ' .. ARGV[3])
+  redis.call('HSET', KEYS[2], epoch, exact(millis()) .. ' ' .. ARGV[3])
   local answer = registry(KEYS[1])
   return { epoch, answer[1], answer[2], answer[3] }
 end

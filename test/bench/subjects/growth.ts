@@ -105,7 +105,10 @@ function inDigits(size: number): string {
   return size.toLocaleString('en').replaceAll(',', ' ');
 }
 
-/** @param order what the program is told beside its Redis's process: how many things, how many calls, bytes of a value, calls before, laps */
+/**
+ * @param order what the program is told beside its Redis's process: how many things, how many calls, bytes of a value,
+ *   calls before, laps
+ */
 function contender(
   kind: Kind,
   name: string,

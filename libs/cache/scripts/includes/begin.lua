@@ -31,7 +31,7 @@ local function run()
       ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], ARGV[at + 6], ARGV[at + 7],
       ARGV[at + 8], epoch, instance, instance,
     }
-    local stored = write[REPEATABLE] == '1' and redis.call('GET', KEYS[2] .. write[ID])
+    local stored = redis.call('GET', KEYS[2] .. write[ID])
     if stored then stored = cjson.decode(stored) end
     local pending
     for i = 1, before do
@@ -79,7 +79,7 @@ local function run()
   -- Those at the front that fail as things stand need not wait for a round. Past the expiry somebody may still rightly
   -- see the value: only the round can tell that it is gone.
   local first = 1
-  if not is_expired(line, now) then
+  if not is_expired(line) then
     local state = start_state(KEYS, line, fresh, now)
     while first <= #fresh do
       local came_to = apply_write(state, fresh[first], now)

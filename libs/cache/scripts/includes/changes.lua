@@ -30,7 +30,7 @@ local function start_state(keys, line, writes, now)
       state.fence_count = state.fence_count + 1
     end
   end
-  if is_expired(line, now) then
+  if is_expired(line) then
     state.present, state.json, state.expires = false, nil, nil
     state.version = next_number(state.version, now)
     state.changed = true
@@ -69,7 +69,7 @@ local function apply_write(state, write, now)
     state.present, state.json, state.expires = false, nil, nil
     see_fence(state, write)
   else
-    local ends = write[TTL] ~= '' and math.floor(now / 1000) + tonumber(write[TTL]) or nil
+    local ends = write[TTL] ~= '' and millis() + tonumber(write[TTL]) or nil
     if kind == 'increment' then
       local before = 0
       if state.present then before = string.match(state.json, '^%-?%d+$') and tonumber(state.json) end
@@ -109,7 +109,7 @@ local function commit_writes(keys, name, line, writes, now, hot_from, after_roun
     for i, write in ipairs(writes) do
       if write == owner then
         told[i][OWNER], told[i][OWNER_GRANT] = owner[EPOCH], owner[GRANT]
-        if state.expires then told[i][EXPIRES_IN] = exact(state.expires - math.floor(now / 1000)) end
+        if state.expires then told[i][EXPIRES_IN] = exact(state.expires - millis()) end
       end
     end
   end

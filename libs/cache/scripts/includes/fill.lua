@@ -14,8 +14,8 @@ local function look()
   epoch, instance = ARGV[4], ARGV[5]
   now, line = micros(), load_line(KEYS[1])
   if not line.present then return { exact(now), 'absent' } end
-  if is_expired(line, now) then return { exact(now), 'expired', exact(line.version) } end
+  if is_expired(line) then return { exact(now), 'expired', exact(line.version) } end
   live = without_void(line.holders, epoch, instance, 0, parse_snapshot(ARGV[3]))
   found = state_of(live, line.owner)
-  expires_in = line.expires and exact(line.expires - math.floor(now / 1000)) or ''
+  expires_in = line.expires and exact(line.expires - millis()) or ''
 end

@@ -55,8 +55,8 @@ local function load_line(key)
   return line
 end
 
-local function is_expired(line, now)
-  return line.present and line.expires ~= nil and line.expires <= math.floor(now / 1000)
+local function is_expired(line)
+  return line.present and line.expires ~= nil and line.expires <= millis()
 end
 
 -- The holders that a reader or writer has to reckon with: neither dead nor given up by itself.
