@@ -329,7 +329,10 @@ export class WaitingPlace {
     try {
       result = await this.store.leave(this.name, this.owner, take);
     } catch (error) {
-      waiter.fail(this.#mayHave(error));
+      // The place stands, and what it is offered is the owner's if he asks elsewhere.
+      waiter.fail(
+        error instanceof RedisUnavailable ? new RedisUnavailable(error.message, true, { cause: error }) : error,
+      );
       this.#place = undefined;
       this.onAbandoned();
       return;
@@ -355,11 +358,6 @@ export class WaitingPlace {
   #settleAll(outcome: Outcome): void {
     this.#place = undefined;
     for (const waiter of [...this.#waiters]) waiter.settle(outcome);
-  }
-
-  #mayHave(error: unknown): unknown {
-    if (!this.#uncertain || !(error instanceof RedisUnavailable)) return error;
-    return new RedisUnavailable(error.message, true, { cause: error });
   }
 }
 

@@ -202,6 +202,27 @@ describe('locks in a process of their user', () => {
     expect(own.token).toBeLessThan(later.token);
   });
 
+  it('waited for are said to be held perhaps, where an offer can be neither taken nor given back', async () => {
+    const unreachable = new RedisUnavailable('Redis cannot be reached', false);
+    vi.spyOn(LockStore.prototype, 'confirm').mockRejectedValue(unreachable);
+    vi.spyOn(LockStore.prototype, 'leave').mockRejectedValue(unreachable);
+    onTestFinished(() => {
+      vi.restoreAllMocks();
+    });
+    const shared = (owner: string) => ({ name: 'p11', owner, mode: 'shared' as const });
+    await one.locks.acquire(exclusive('p11', 'a'));
+    const waiting = two.locks.acquire({ ...shared('b'), waitMs: 500 });
+    const refused = expect(waiting).rejects.toMatchObject({ name: 'RedisUnavailable', mayHaveTakenEffect: true });
+    await eventually(async () => (await one.locks.inspect('p11')).waitersCount === 1, { what: 'the waiter' });
+    await one.locks.release(exclusive('p11', 'a'));
+    const later = await one.locks.acquire(shared('c'));
+    await refused;
+    const own = await one.locks.acquire(shared('b'));
+    if (!own.ok || !later.ok) throw new Error('both are granted');
+    // What it was offered is still there.
+    expect(own.token).toBeLessThan(later.token);
+  });
+
   it('are granted anew to who goes on waiting, where the answer to the first grant was lost until its lease was over', async () => {
     await one.locks.acquire(exclusive('p10', 'a'));
     const confirm = Reflect.get<LockStore, 'confirm'>(LockStore.prototype, 'confirm');

@@ -143,6 +143,14 @@ describe('fencing tokens', () => {
       .acquire('a', 40, 50, granted(1), shared);
     expect(history.broken()).toEqual([]);
   });
+
+  it('of a shared hold cannot stem from a call that certainly did nothing', () => {
+    const history = written()
+      .acquire('a', 0, 10, 'nothing', shared)
+      .acquire('b', 20, 30, granted(2), shared)
+      .acquire('a', 40, 50, granted(1), shared);
+    expect(history.broken()).toEqual([TOKENS]);
+  });
 });
 
 describe('a part of several that could not be given back', () => {
