@@ -38,6 +38,8 @@ const forMs = quick ? 150 : 250;
 const times = { warmUpMs: rounds * forMs, forMs };
 /** Of subjects with few rounds. */
 const longMs = quick ? 150 : 800;
+/** In which a node is idle: longer than the times between what it does by itself. */
+const idleMs = 5 * longMs;
 const connections = quick ? [32] : [1, 32, 256];
 // A million locks alone take minutes to make.
 const mostThings = Number(things ?? (quick ? 1000 : 100_000));
@@ -55,8 +57,8 @@ try {
     handOff(redis, waiters, longMs),
     pushToPop(redis, longMs),
     lines(redis, longMs / 2),
-    ...growth(numbers, callsAmongThings, longMs),
-    ...(quick ? [] : valueSizes(powersOfTen(10, 100_000), callsAmongThings / 2, longMs)),
+    ...growth(numbers, callsAmongThings, idleMs),
+    ...(quick ? [] : valueSizes(powersOfTen(10, 100_000), callsAmongThings / 2, idleMs)),
     aNode(redis, 3 * longMs, !quick),
   ];
   for (const subject of subjects.filter(({ name }) => name.includes(only))) {

@@ -97,21 +97,16 @@ const kinds: Readonly<Record<string, Kind>> = {
 };
 
 /**
- * @param calls of each operation in a lap: what one makes, the next takes away
+ * @param calls of each operation: what one makes, the next takes away
  * @returns what each call of an operation cost
  */
-async function costs(things: Things, redisPid: number, size: number, calls: number, laps = 1): Promise<Sample> {
+async function costs(things: Things, redisPid: number, size: number, calls: number): Promise<Sample> {
   const sample: Record<string, number> = {};
-  const add = (measure: string, seconds: number) => {
-    sample[measure] = (sample[measure] ?? 0) + (seconds * 1e6) / calls / laps;
-  };
-  for (let lap = 0; lap < laps; lap += 1) {
-    for (const [operation, one] of Object.entries(things.operations)) {
-      const before = [cpuSeconds(redisPid), cpuSeconds(process.pid)] as const;
-      await perSecond((number) => one(number, size), Infinity, calls);
-      add(`${operation}: CPU of Redis`, cpuSeconds(redisPid) - before[0]);
-      add(`${operation}: CPU of the node`, cpuSeconds(process.pid) - before[1]);
-    }
+  for (const [operation, one] of Object.entries(things.operations)) {
+    const before = [cpuSeconds(redisPid), cpuSeconds(process.pid)] as const;
+    await perSecond((number) => one(number, size), Infinity, calls);
+    sample[`${operation}: CPU of Redis`] = ((cpuSeconds(redisPid) - before[0]) * 1e6) / calls;
+    sample[`${operation}: CPU of the node`] = ((cpuSeconds(process.pid) - before[1]) * 1e6) / calls;
   }
   return sample;
 }
@@ -131,12 +126,11 @@ const collectGarbage = runInNewContext('gc') as () => void;
 /**
  * What operations cost while so many things are there.
  * @returns a run on a Redis of its own; it is told that one's process id, how many things, how often to do each
- *   operation in a lap, how many bytes a value has, how often to do each before, so that what runs often is compiled,
- *   and how many laps to measure
+ *   operation in a round, how many bytes a value has, and how often to do each before, so that what runs often is compiled
  */
 function growing(kind: Kind): StartRun {
   return async (url, args) => {
-    const [redisPid = 0, size = 0, calls = 0, bytesOfValue = 0, warmCalls = 0, laps = 1] = args.map(Number);
+    const [redisPid = 0, size = 0, calls = 0, bytesOfValue = 0, warmCalls = 0] = args.map(Number);
     const services = await startServices(url, {
       // Room for them is made at the start, whatever comes.
       CACHE_MAX_LINES: '2000000',
@@ -152,20 +146,24 @@ function growing(kind: Kind): StartRun {
     const things = kind(services, 'things', bytesOfValue);
     await things.fill(size);
     const after = await bytes(redis);
-    // After the collection, which throws compiled code away.
-    await costs(others, redisPid, 100, warmCalls);
     const held = {
       'memory of Redis per thing': (after[0] - before[0]) / size,
       'memory of the node per thing': (after[1] - before[1]) / size,
     };
+    let idle: Sample | undefined;
     return async (forMs) => {
-      const [redisBefore, nodeBefore] = [cpuSeconds(redisPid), cpuSeconds(process.pid)];
-      await pause(forMs);
-      const idle = {
-        'idle: CPU of Redis': ((cpuSeconds(redisPid) - redisBefore) * 1e5) / forMs,
-        'idle: CPU of the node': ((cpuSeconds(process.pid) - nodeBefore) * 1e5) / forMs,
-      };
-      return { ...(await costs(things, redisPid, size, calls, laps)), ...idle, ...held };
+      if (!idle) {
+        // In the round that is not counted: the collection threw compiled code away, and who waits for the others to be
+        // made is cold again.
+        await costs(others, redisPid, 100, warmCalls);
+        const [redisBefore, nodeBefore] = [cpuSeconds(redisPid), cpuSeconds(process.pid)];
+        await pause(forMs);
+        idle = {
+          'idle: CPU of Redis': ((cpuSeconds(redisPid) - redisBefore) * 1e5) / forMs,
+          'idle: CPU of the node': ((cpuSeconds(process.pid) - nodeBefore) * 1e5) / forMs,
+        };
+      }
+      return { ...(await costs(things, redisPid, size, calls)), ...idle, ...held };
     };
   };
 }

@@ -11,7 +11,7 @@ const NODE_MEMORY = 'memory of the node per thing';
 /** Calls made before what is measured, at least, in multiples of that. */
 const WARM_TIMES = 5;
 /** What few calls cost differs from one time to the next by more than the number of things could make. */
-const LAPS = 5;
+const ROUNDS = 15;
 /** Calls after which V8 has compiled what there is to compile. */
 const WARM_CALLS = 100_000;
 const IDLE = ['idle: CPU of Redis', 'idle: CPU of the node'];
@@ -61,7 +61,7 @@ export function growth(sizes: readonly number[], calls: number, forMs: number): 
         kind,
         inDigits(size),
         size === sizes.at(-1) ? 'product' : 'control',
-        [size, calls, SMALL_BYTES, warmCalls, LAPS],
+        [size, calls, SMALL_BYTES, warmCalls],
         forMs,
       ),
     ),
@@ -73,7 +73,7 @@ export function growth(sizes: readonly number[], calls: number, forMs: number): 
       // A hundred take less than what else comes and goes in Redis.
       ...(sizes[1] === undefined ? [] : [flatSince(sizes[1])(REDIS_MEMORY)]),
     ],
-    rounds: 3,
+    rounds: ROUNDS,
     note: NOTE,
     layout: 'columns',
   }));
@@ -93,7 +93,7 @@ export function valueSizes(sizes: readonly number[], calls: number, forMs: numbe
       return contender(kind, `${inDigits(bytes)} bytes`, role, order, forMs);
     }),
     targets: [],
-    rounds: 3,
+    rounds: ROUNDS,
     note: VALUE_NOTE,
     layout: 'columns',
   }));
@@ -107,7 +107,7 @@ function inDigits(size: number): string {
 
 /**
  * @param order what the program is told beside its Redis's process: how many things, how many calls, bytes of a value,
- *   calls before, laps
+ *   calls before
  */
 function contender(
   kind: Kind,
