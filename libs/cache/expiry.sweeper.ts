@@ -7,8 +7,8 @@ import { CacheWriter } from './cache.writer.js';
 import { Directory } from './directory.client.js';
 import { ServerHold } from './server.hold.js';
 
-/** Buckets of one turn, so that every node has looked at all of them after eight turns. */
-const BUCKETS_A_TURN = 8;
+/** Buckets of one turn, so that every node has looked at all of them after four turns. */
+const BUCKETS_A_TURN = 16;
 /** Of each bucket, in one answer. */
 const NAMES = 100;
 /** A value that is read anyway needs no sweeper. */
@@ -16,13 +16,14 @@ const OVER_MS = 1000;
 
 /**
  * Ends values that nobody reads any more, or Redis would keep them for ever: by the same agreement as everybody else,
- * since copies may be left. One timer, whatever the number of lines.
+ * since copies may be left. One look a turn, whatever the number of lines.
  */
 @Injectable()
 export class ExpirySweeper implements OnModuleInit, OnModuleDestroy {
   readonly #logger = new Logger('Cache');
   #bucket = Math.floor((Math.random() * BUCKETS) / BUCKETS_A_TURN) * BUCKETS_A_TURN;
-  #timer: NodeJS.Timeout | undefined;
+  #sweptAt = performance.now();
+  #stopped = false;
   #sweeping = false;
 
   constructor(
@@ -34,17 +35,19 @@ export class ExpirySweeper implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   onModuleInit(): void {
-    this.#timer = setInterval(() => void this.#turn(), this.settings.CACHE_SWEEP_MS);
-    this.#timer.unref();
+    this.membership.events.on('pulse', () => {
+      if (!this.#stopped && performance.now() - this.#sweptAt >= this.settings.CACHE_SWEEP_MS) void this.#turn();
+    });
   }
 
   onModuleDestroy(): void {
-    clearInterval(this.#timer);
+    this.#stopped = true;
   }
 
   async #turn(): Promise<void> {
     if (this.#sweeping || this.hold.active || !this.membership.usable) return;
     this.#sweeping = true;
+    this.#sweptAt = performance.now();
     try {
       const first = this.#bucket;
       this.#bucket = (first + BUCKETS_A_TURN) % BUCKETS;

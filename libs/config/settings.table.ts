@@ -187,8 +187,8 @@ export const settingsTable = {
     100,
     3_600_000,
   )({
-    default: 1000,
-    desc: 'Time between two looks, at an eighth of all lines each, for values that have ended and that nobody reads.',
+    default: 2000,
+    desc: 'Least time between two looks, at a quarter of all lines each, for values that have ended and that nobody reads.',
   }),
   CACHE_HOT_FROM: positive({
     default: 16,

@@ -7,8 +7,8 @@ import { QueueStore } from './queue.store.js';
 
 /** So often a node looks for deliveries that have run out, or sooner where it knows of one. */
 const SWEEP_MS = 400;
-/** So often where none is out: one that is made meanwhile is still given back within a second. */
-const IDLE_SWEEP_MS = 800;
+/** Where none is out, at every third pulse of the membership: one that is made meanwhile is still given back within a second. */
+const IDLE_PULSES = 3;
 /** Most queues of one bucket that are swept in one go. */
 const MAX_QUEUES = 50;
 
@@ -20,6 +20,8 @@ const MAX_QUEUES = 50;
 export class QueueSweeper implements OnModuleInit, OnModuleDestroy {
   readonly #logger = new Logger('Queue');
   #timer: NodeJS.Timeout | undefined;
+  /** Until the next look; 0: the timer says when. */
+  #pulses = 0;
   #stopped = false;
 
   constructor(
@@ -28,6 +30,11 @@ export class QueueSweeper implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   onModuleInit(): void {
+    this.membership.events.on('pulse', () => {
+      if (this.#pulses === 0) return;
+      this.#pulses -= 1;
+      if (this.#pulses === 0 && !this.#stopped) void this.#sweep();
+    });
     this.#later(SWEEP_MS);
   }
 
@@ -41,7 +48,7 @@ export class QueueSweeper implements OnModuleInit, OnModuleDestroy {
   }
 
   async #sweep(): Promise<void> {
-    let next = SWEEP_MS;
+    let next: number | undefined = SWEEP_MS;
     try {
       if (this.membership.usable) {
         const [nextInMs, names] = await this.store.runOnList(scripts.due, this.store.keys.dueOfAll(), [
@@ -50,11 +57,12 @@ export class QueueSweeper implements OnModuleInit, OnModuleDestroy {
         ]);
         await Promise.all(names.map(async (name) => await this.store.run(scripts.sweep, name)));
         if (names.length > 0) next = 0;
-        else next = nextInMs < 0 ? IDLE_SWEEP_MS : Math.min(SWEEP_MS, nextInMs);
+        else next = nextInMs < 0 ? undefined : Math.min(SWEEP_MS, nextInMs);
       }
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) this.#logger.error(error);
     }
-    this.#later(next);
+    if (next === undefined) this.#pulses = IDLE_PULSES;
+    else this.#later(next);
   }
 }
