@@ -149,6 +149,8 @@ export class LocalCluster {
       REDIS_URL: redisUrl,
       ...(this.#redisIsNew && { EMPTY_REDIS_IS_NEW: 'true' }),
       NODE_ENV: 'production',
+      // What is compiled at one start is only loaded at the next.
+      NODE_COMPILE_CACHE: join(this.settings.LOCAL_CLUSTER_DATA, 'compiled'),
       // This is read by people, even where it goes through a pipe.
       LOG_PRETTY: this.nodeSettings.LOG_PRETTY === 'false' ? 'false' : 'true',
       ...(this.output.coloured && { FORCE_COLOR: '1' }),

@@ -59,7 +59,7 @@ try {
     lines(redis, longMs / 2),
     ...growth(numbers, callsAmongThings, idleMs),
     ...(quick ? [] : valueSizes(powersOfTen(10, 100_000), callsAmongThings / 2, idleMs)),
-    aNode(redis, 3 * longMs, !quick),
+    aNode(redis, 2 * idleMs, !quick),
   ];
   for (const subject of subjects.filter(({ name }) => name.includes(only))) {
     const began = performance.now();

@@ -7,7 +7,10 @@ import { eventually } from './eventually.js';
 import { get, post, request, type Answer, type Json, type RequestOptions } from './http.client.js';
 import { reservePorts } from './ports.js';
 
-const MAIN = join(dirname(findPackageJSON(import.meta.url) ?? ''), 'dist/apps/sync-node/main.js');
+const DIST = join(dirname(findPackageJSON(import.meta.url) ?? ''), 'dist');
+const MAIN = join(DIST, 'apps/sync-node/main.js');
+/** What one node compiled, the others only load, as in an image. */
+export const COMPILED = join(DIST, 'compiled');
 const READY_MS = 15_000;
 const STOP_MS = 20_000;
 const MAX_LOG_LINES = 10_000;
@@ -44,6 +47,7 @@ export class TestNode {
     const at = port ?? (await reservePorts(1));
     return new TestNode(nodeId, at, {
       NODE_ENV: 'production',
+      NODE_COMPILE_CACHE: COMPILED,
       NODE_ID: nodeId,
       HOST: '127.0.0.1',
       PORT: String(at),

@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { COMPILED } from '../../cluster/index.js';
 import { WrongAnswer, type Sample, type Session } from '../bench.js';
 
 /** What a program that measures in its own process is asked, and what it says. */
@@ -8,6 +9,8 @@ export interface Order {
 }
 export type Report = 'ready' | { readonly sample: Sample } | { readonly failed: string };
 
+const STOP_MS = 5000;
+
 /** A program of this folder as a process of its own, which ends with this one. */
 export async function startProgram(
   name: string,
@@ -15,7 +18,7 @@ export async function startProgram(
   env: Readonly<Record<string, string>> = {},
 ): Promise<ChildProcess> {
   const child = fork(new URL(`./${name}.js`, import.meta.url), args, {
-    env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...env },
+    env: { PATH: process.env['PATH'], NODE_ENV: 'production', NODE_COMPILE_CACHE: COMPILED, ...env },
   });
   const said = await heardFrom(child);
   if (said !== 'ready') throw new Error(`${name} ${args.join(' ')} did not start`);
@@ -33,11 +36,14 @@ async function heardFrom(child: ChildProcess): Promise<unknown> {
   return said;
 }
 
+/** Ends a program by itself, so that it leaves what it compiled; by force where that takes too long. */
 export async function stopProgram(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = once(child, 'exit');
-  child.kill('SIGKILL');
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+  child.disconnect();
   await gone;
+  clearTimeout(timer);
 }
 
 /** A contender of `in.process.ts`: it measures itself, since nothing between it and its caller may be in the way. */
