@@ -4,6 +4,8 @@
 -- many there gets keys of its own and entries in the indices, some at a time; a listing looks at both.
 --- @include "keep"
 local FRESH_MOST, FRESH_MOVED = 64, 32
+-- How many there are is looked at by chance, once in so many times: a command less for the others.
+local LOOK_ONCE_IN = 16
 -- No name has this byte. Its field is in `fresh` (and counted there) as long as that lives, whose time would else be set
 -- with each lock that is the only one.
 local NO_NAME = '\255'
@@ -76,5 +78,6 @@ local function put_fresh(bucket, name, record, over)
     redis.call('PEXPIRE', bucket.fresh, ms + KEEP_MS)
     if left < 0 then redis.call('HSET', bucket.fresh, NO_NAME, '') end
   end
-  if added == 1 and redis.call('HLEN', bucket.fresh) > FRESH_MOST then settle(bucket) end
+  local looks = added == 1 and micros() % LOOK_ONCE_IN == 0
+  if looks and redis.call('HLEN', bucket.fresh) > FRESH_MOST then settle(bucket) end
 end
