@@ -1,6 +1,5 @@
-import { Body, Controller, Get, Header, HttpCode, Post, Query, Res } from '@nestjs/common';
-import type { Response } from 'express';
-import { decodeCursor, encodeCursor, SetsHeaders, type JsonText } from '#lib/http';
+import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
+import { decodeCursor, encodeCursor, JsonText, SetsHeaders } from '#lib/http';
 import { Membership } from '#lib/membership';
 import type { LinesPage, ReadAnswer, ReadManyAnswer } from './cache.answers.js';
 import { DeleteDto, IncrementDto, LinesQuery, ReadManyDto, ReadQuery, WriteDto } from './cache.dto.js';
@@ -28,25 +27,16 @@ export class CacheController {
   /** Reads a value, never one older than any that was acknowledged or read anywhere before. */
   @Get('read')
   @SetsHeaders('X-Cache', 'X-Cache-Version')
-  @Header('Content-Type', 'application/json; charset=utf-8')
-  read(
-    @Query() { key }: ReadQuery,
-    @Res({ passthrough: true }) response: Response,
-  ): JsonText<ReadAnswer> | Promise<JsonText<ReadAnswer>> {
+  read(@Query() { key }: ReadQuery): JsonText<ReadAnswer> | Promise<JsonText<ReadAnswer>> {
     const reading = this.cache.readFromMemory(key);
-    if (reading) return readAnswer(reading, response);
-    return this.cache.read(key).then((found) => readAnswer(found, response));
+    return reading ? readAnswer(reading) : this.cache.read(key).then(readAnswer);
   }
 
   /** Reads several keys, each by itself: no snapshot. More than 16 MiB together is 413. */
   @Post('read-many')
   @SetsHeaders('X-Cache')
   @HttpCode(200)
-  @Header('Content-Type', 'application/json; charset=utf-8')
-  async readMany(
-    @Body() { keys }: ReadManyDto,
-    @Res({ passthrough: true }) response: Response,
-  ): Promise<JsonText<ReadManyAnswer>> {
+  async readMany(@Body() { keys }: ReadManyDto): Promise<JsonText<ReadManyAnswer>> {
     const readings = await this.cache.readMany(keys, MAX_ANSWER_BYTES);
     let allHit = true;
     const values: string[] = [];
@@ -54,8 +44,7 @@ export class CacheController {
       allHit &&= reading?.hit === true;
       values.push(`${JSON.stringify(key)}:${reading ? valueText(reading, `,"version":${reading.version}`) : 'null'}`);
     }
-    response.setHeader('X-Cache', allHit ? 'hit' : 'miss');
-    return `{"ok":true,"values":{${values.join(',')}}}`;
+    return new JsonText(`{"ok":true,"values":{${values.join(',')}}}`, ['X-Cache', allHit ? 'hit' : 'miss']);
   }
 
   /** Makes a line absent; it keeps its versions. */
@@ -88,10 +77,14 @@ export class CacheController {
   }
 }
 
-function readAnswer(reading: Reading | undefined, response: Response): JsonText<ReadAnswer> {
-  response.setHeader('X-Cache', reading?.hit === true ? 'hit' : 'miss');
-  response.setHeader('X-Cache-Version', reading?.version ?? 0);
-  return reading ? `{"ok":true,"value":${valueText(reading, '')}}` : NOT_FOUND;
+function readAnswer(reading: Reading | undefined): JsonText<ReadAnswer> {
+  const text = reading ? `{"ok":true,"value":${valueText(reading, '')}}` : NOT_FOUND;
+  return new JsonText(text, [
+    'X-Cache',
+    reading?.hit === true ? 'hit' : 'miss',
+    'X-Cache-Version',
+    reading?.version ?? 0,
+  ]);
 }
 
 function valueText({ state, json }: Reading, more: string): string {

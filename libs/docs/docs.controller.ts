@@ -4,7 +4,7 @@ import { findPackageJSON } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Controller, Get, Header, Param, Req, Res, StreamableFile } from '@nestjs/common';
 import type { Request, Response } from 'express';
-import { Problem, type JsonText } from '#lib/http';
+import { JsonText, Problem } from '#lib/http';
 import { START_FILE, startScript, swaggerPage } from './swagger.page.js';
 
 /** What the page needs, by its name in lower case, as the router compares paths. */
@@ -20,9 +20,8 @@ const types: Readonly<Record<string, string>> = {
 export class DocsController {
   /** This document. */
   @Get('openapi.json')
-  @Header('Content-Type', 'application/json; charset=utf-8')
   async document(): Promise<JsonText<Record<string, unknown>>> {
-    return await readFile(join(packageOf(import.meta.url), 'openapi.json'), 'utf8');
+    return new JsonText(await readFile(join(packageOf(import.meta.url), 'openapi.json'), 'utf8'));
   }
 
   /** Swagger UI, to read this document and to try its calls. */

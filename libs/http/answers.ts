@@ -1,7 +1,14 @@
 import { SetMetadata, type CustomDecorator } from '@nestjs/common';
+import type { HeaderList } from './given.headers.js';
 
 /** JSON of this type, as text that goes out as it is. */
-export type JsonText<_Answer> = string;
+export class JsonText<_Answer> {
+  /** @param headers that belong to it: those that {@link SetsHeaders} says */
+  constructor(
+    readonly text: string,
+    readonly headers: HeaderList = [],
+  ) {}
+}
 
 /** Nothing: the handler answers by itself, with server-sent events whose `data` is JSON of this type. */
 export type EventsOf<_Data> = undefined;

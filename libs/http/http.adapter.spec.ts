@@ -21,6 +21,8 @@ import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-ex
 import { json, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../test/cluster/index.js';
+import { JsonText } from './answers.js';
+import { giveHeaders } from './given.headers.js';
 import { HttpAdapter } from './http.adapter.js';
 import { readJson } from './json.body.js';
 import { Problem } from './problem.js';
@@ -42,6 +44,11 @@ class Everything {
   text(@Query() query: object, @Res({ passthrough: true }) response: Response): string {
     response.setHeader('X-Extra', 'é'.length);
     return `{"ok":true,"query":${JSON.stringify(query)},"text":"ü"}`;
+  }
+
+  @Get('things/json')
+  json(@Query() query: object): JsonText<object> {
+    return new JsonText(`{"ok":true,"query":${JSON.stringify(query)},"text":"ü"}`, ['X-Extra', 'é'.length]);
   }
 
   @Get('things')
@@ -70,6 +77,12 @@ class Everything {
     response.writeHead(200, { 'content-type': 'text/plain' });
     response.write('begun');
     throw new Error('too late');
+  }
+
+  @Get('things/given')
+  given(@Res({ passthrough: true }) response: Response): object {
+    response.setHeader('cache-control', 'private');
+    return { ok: true };
   }
 
   @Get('things/nothing')
@@ -124,8 +137,9 @@ function readWithExpress(): RequestHandler {
   });
 }
 
-function misbehave(request: Request, _response: Response, next: NextFunction): void {
+function misbehave(request: Request, response: Response, next: NextFunction): void {
   const how = request.headers['x-middleware'];
+  if (how === 'gives') giveHeaders(response, ['X-Given', 1, 'Cache-Control', 'no-store']);
   if (how === 'throws') throw new Problem(429, 'thrown on the way');
   if (how === 'passes on') next(new Problem(429, 'passed on on the way'));
   else next();
@@ -140,7 +154,7 @@ async function start(subject: Subject, adapter: ExpressAdapter, reader: RequestH
   app.disable('etag');
   app.set('query parser', parseQuery);
   app.use((request: Request, response: Response, next: NextFunction) => {
-    response.setHeader('X-First', 'yes');
+    if (request.headers['x-middleware'] !== 'gives') response.setHeader('X-First', 'yes');
     response.on('close', () => {
       subject.seen.push((request.route as { path: string } | undefined)?.path);
     });
@@ -204,9 +218,10 @@ async function exchange(port: number, parts: readonly (string | Buffer)[], cut =
   return received.replaceAll(/\r\nDate: [^\r]*/g, '').replaceAll(/\r\n(Keep-Alive|Connection): [^\r]*/gi, '\r\n$1');
 }
 
+const headersInOneOrder = (text = '') => text.split('\r\n\r\n').map((part) => part.split('\r\n').sort());
+
 async function answersOfBoth(...parts: (string | Buffer)[]): Promise<string> {
   const [fromExpress, fromOurs] = await Promise.all(subjects.map(({ port }) => exchange(port, parts)));
-  const headersInOneOrder = (text = '') => text.split('\r\n\r\n').map((part) => part.split('\r\n').sort());
   expect(headersInOneOrder(fromOurs)).toEqual(headersInOneOrder(fromExpress));
   expect(ours.problems).toEqual(express.problems);
   expect(ours.seen).toEqual(express.seen);
@@ -262,6 +277,24 @@ describe('a request is answered as Express answers it', () => {
   it('where it fails with its head sent: cut', async () => {
     expect(await answersOfBoth(ask('GET /things/late'))).not.toContain('\r\n0\r\n');
   });
+
+  it.each(['GET', 'HEAD'])('a JsonText as a text of this type with these headers, to %s', async (method) => {
+    const set = await exchange(express.port, [ask(`${method} /things/text?a=1`)]);
+    const given = await exchange(ours.port, [ask(`${method} /things/json?a=1`)]);
+    expect(headersInOneOrder(given)).toEqual(headersInOneOrder(set));
+    expect(given).toContain('\r\nX-Extra: 1\r\n');
+  });
+
+  it.each(['/things', '/things/given', '/Things/Given', '/things/fail', '/things/late', '/things/plain', '/nowhere'])(
+    'GET %s carries what it was given, but for what was set',
+    async (path) => {
+      const answer = await exchange(ours.port, [ask(`GET ${path}`, ['X-Middleware: gives'])]);
+      expect(answer).toContain('\r\nX-Given: 1\r\n');
+      expect(answer.match(/\r\nCache-Control: .*/gi)).toEqual([
+        `\r\n${path.toLowerCase() === '/things/given' ? 'cache-control: private' : 'Cache-Control: no-store'}`,
+      ]);
+    },
+  );
 
   it('but is never told that nothing has changed: no answer has a tag to compare with', async () => {
     expect(await exchange(ours.port, [ask('GET /things', ['If-None-Match: *'])])).toMatch(/^HTTP\/1.1 200 /);
@@ -333,4 +366,23 @@ describe('a body is read as Express reads it', () => {
     }
     expect(ours.problems).toEqual(express.problems);
   });
+});
+
+it('tells that an answer is the last on its connection, whichever way it went', async () => {
+  const subject: Subject = { port: 0, problems: [], seen: [] };
+  const adapter = new HttpAdapter();
+  const stop = await start(subject, adapter, readJson(MAX_BODY_BYTES));
+  const connections = async () => {
+    const answers = ['/things', '/things/json', '/things/plain', '/things/2', '/things/fail', '/nowhere'].map(
+      async (path) => (await fetch(`http://127.0.0.1:${subject.port}${path}`)).headers.get('connection'),
+    );
+    return new Set(await Promise.all(answers));
+  };
+  try {
+    expect(await connections()).toEqual(new Set(['keep-alive']));
+    adapter.announceLastAnswers();
+    expect(await connections()).toEqual(new Set(['close']));
+  } finally {
+    await stop();
+  }
 });

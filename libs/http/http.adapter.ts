@@ -1,8 +1,10 @@
 import { createServer, IncomingMessage, ServerResponse } from 'node:http';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import type { Application, Request, Response } from 'express';
+import { JsonText } from './answers.js';
 import { AnswersTogether } from './answers.together.js';
 import { DirectRoutes, type RouterLayer } from './direct.routes.js';
+import { giveHeaders, givenHeaders, setGivenHeaders } from './given.headers.js';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
@@ -35,15 +37,16 @@ export class HttpAdapter extends ExpressAdapter {
   /** Plain HTTP: TLS is for whoever stands in front. */
   override initHttpServer(): void {
     const express = this.getInstance<Express>();
+    const areLast = () => this.#answersAreLast;
+    express.response.writeHead = function (this: Response, status: number, ...more: never[]): Response {
+      if (areLast()) this.shouldKeepAlive = false;
+      if (more.length === 0 && this.getHeaderNames().length === 0) return writeHead(this, status, givenHeaders(this));
+      setGivenHeaders(this);
+      return writeHead(this, status, ...more);
+    };
     // Born as what Express would make of them.
     class ExpressRequest extends IncomingMessage {}
-    const areLast = () => this.#answersAreLast;
-    class ExpressResponse extends ServerResponse {
-      override writeHead(status: number, ...more: never[]): this {
-        if (areLast()) this.shouldKeepAlive = false;
-        return super.writeHead(status, ...more);
-      }
-    }
+    class ExpressResponse extends ServerResponse {}
     Object.setPrototypeOf(ExpressRequest.prototype, express.request);
     Object.setPrototypeOf(ExpressResponse.prototype, express.response);
     this.httpServer = createServer(
@@ -61,18 +64,27 @@ export class HttpAdapter extends ExpressAdapter {
     );
   }
 
-  /** Answers with a body: an object as JSON, or a text whose type was set. */
+  /** Answers with a body: an object, or a text that is JSON. */
   override reply(response: Response, body: unknown, statusCode?: number): unknown {
-    const type = response.getHeader('Content-Type');
-    const isText = typeof body === 'string' && type === JSON_TYPE;
-    if (!isText && !(isPlainObject(body) && type === undefined)) return super.reply(response, body, statusCode);
+    const isText = body instanceof JsonText;
+    const typeIsSet = response.getHeader('Content-Type') !== undefined;
+    if (!isText && !(isPlainObject(body) && !typeIsSet)) return super.reply(response, body, statusCode);
     if (statusCode !== undefined) response.statusCode = statusCode;
-    const text = isText ? body : JSON.stringify(body);
-    if (!isText) response.setHeader('Content-Type', JSON_TYPE);
-    response.setHeader('Content-Length', Buffer.byteLength(text));
+    const text = isText ? body.text : JSON.stringify(body);
+    giveHeaders(response, [
+      'Content-Type',
+      JSON_TYPE,
+      'Content-Length',
+      Buffer.byteLength(text),
+      ...(isText ? body.headers : []),
+    ]);
     this.#answers.end(response, text);
     return response;
   }
+}
+
+function writeHead(response: Response, status: number, ...more: readonly unknown[]): Response {
+  return ServerResponse.prototype.writeHead.call(response, status, ...(more as never[])) as Response;
 }
 
 function isPlainObject(value: unknown): value is object {

@@ -5,6 +5,7 @@ import type { Settings } from '#lib/config';
 import { authenticate, authorize } from './access/access.middleware.js';
 import { Credentials } from './access/credentials.service.js';
 import { Draining } from './draining.js';
+import { giveHeaders } from './given.headers.js';
 import { HttpAdapter } from './http.adapter.js';
 import { readJson } from './json.body.js';
 import { LoadShedder } from './load/load.shedder.js';
@@ -13,7 +14,7 @@ import { Problem } from './problem.js';
 import { ProblemFilter } from './problem.filter.js';
 import { parseQuery } from './query.parser.js';
 import { RequestPipe } from './request.pipe.js';
-import { setSecurityHeaders } from './security.headers.js';
+import { letPagesLoad, SECURITY_HEADERS } from './security.headers.js';
 
 /** 1 to 128 visible ASCII characters. */
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
@@ -62,9 +63,9 @@ function admitCallers(app: NestExpressApplication, settings: Settings): void {
 function identify(nodeId: string) {
   return (request: Request, response: Response, next: NextFunction): void => {
     const given = request.headers['x-request-id'];
-    response.setHeader('X-Node', nodeId);
-    response.setHeader('X-Request-Id', typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID());
-    setSecurityHeaders(response, request.path);
+    const id = typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+    giveHeaders(response, ['X-Node', nodeId, 'X-Request-Id', id, ...SECURITY_HEADERS]);
+    letPagesLoad(response, request.path);
     next();
   };
 }

@@ -1,6 +1,6 @@
 export { Credentials } from './access/credentials.service.js';
 export { needOf, type Need } from './access/route.access.js';
-export { headersOf, SetsHeaders, type AnswerHeader, type EventsOf, type JsonText } from './answers.js';
+export { headersOf, JsonText, SetsHeaders, type AnswerHeader, type EventsOf } from './answers.js';
 export { clientGone } from './client.gone.js';
 export { decodeCursor, encodeCursor } from './cursor.js';
 export { Draining, NodeDraining } from './draining.js';
@@ -19,6 +19,7 @@ export {
   IsWhole,
   IsWholeText,
 } from './fields.js';
+export { givenHeader } from './given.headers.js';
 export { HttpAdapter } from './http.adapter.js';
 export { HttpModule } from './http.module.js';
 export { setUpHttp } from './http.setup.js';

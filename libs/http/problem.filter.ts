@@ -1,6 +1,7 @@
 import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { RedisUnavailable } from '#lib/redis';
+import { givenHeader } from './given.headers.js';
 import { Problem } from './problem.js';
 
 /** Tells every failure as an RFC 9457 document. */
@@ -16,7 +17,7 @@ export class ProblemFilter implements ExceptionFilter {
     const response = host.switchToHttp().getResponse<Response>();
     const problem = this.#asProblem(exception, request);
     if (problem.getStatus() === 500) {
-      this.#logger.error({ err: exception, requestId: response.getHeader('X-Request-Id'), path: request.path });
+      this.#logger.error({ err: exception, requestId: givenHeader(response, 'X-Request-Id'), path: request.path });
     }
     if (response.headersSent) {
       response.destroy();

@@ -1,7 +1,9 @@
+import type { ServerResponse } from 'node:http';
 import { Module } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
 import { pino, type DestinationStream, type LogFn, type Logger } from 'pino';
 import { SETTINGS, type Settings } from '#lib/config';
+import { givenHeader } from '#lib/http';
 
 /** JSON lines with the node's id on standard output, or readable ones on a terminal. */
 @Module({
@@ -43,8 +45,8 @@ function isPretty({ LOG_PRETTY }: Settings): boolean {
   return LOG_PRETTY === 'auto' ? process.stdout.isTTY : LOG_PRETTY === 'true';
 }
 
-function requestIdOf(_request: unknown, response: { getHeader(name: string): unknown }): string {
-  return String(response.getHeader('X-Request-Id'));
+function requestIdOf(_request: unknown, response: ServerResponse): string {
+  return String(givenHeader(response, 'X-Request-Id'));
 }
 
 /** Nest tells every module and route at each start; that is for whoever debugs it. */
