@@ -59,12 +59,49 @@ const change = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('expire'), version: fc.constant(1) }) },
 );
+const seldom = <T>(one: fc.Arbitrary<T>, usual: T) =>
+  fc.oneof({ weight: 8, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: one });
+/** What most writes are: of one value by the owner, if there is one, and seldom under any condition. */
+const rewrite = fc.record({
+  call: fc.constant('begin'),
+  byOwner: fc.constant(true),
+  hotFrom: seldom(fc.constant(1), HOT_FROM),
+  epoch,
+  upto: seldom(grant, GRANT + 6),
+  snapshot,
+  writes: fc.uniqueArray(
+    fc.record({
+      id: fc.integer({ min: 1, max: 12 }),
+      repeatable: seldom(fc.constant(true), false),
+      grant,
+      change: fc.oneof(
+        {
+          weight: 8,
+          arbitrary: fc.record({
+            kind: fc.constant('write'),
+            json,
+            ttlMs: seldom(ttlMs, undefined),
+            ifVersion: seldom(ifVersion, undefined),
+            fence: seldom(fence, undefined),
+          }),
+        },
+        change,
+        fc.record({ kind: fc.constant('delete') }),
+        fc.record({ kind: fc.constant('increment'), by: fc.constant(1) }),
+      ),
+    }),
+    { minLength: 1, maxLength: 2, selector: ({ id }) => id },
+  ),
+});
 const step = fc.oneof(
+  { weight: 8, arbitrary: rewrite },
   { weight: 4, arbitrary: fc.record({ call: fc.constant('fill'), epoch, grant, cacheable: fc.boolean(), snapshot }) },
   {
     weight: 5,
     arbitrary: fc.record({
       call: fc.constant('begin'),
+      byOwner: fc.constant(false),
+      hotFrom: fc.constant(HOT_FROM),
       epoch,
       upto: grant,
       snapshot,
@@ -82,7 +119,7 @@ const step = fc.oneof(
       wrongRound: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ call: fc.constant('poll'), id: fc.integer({ min: 0, max: 12 }), snapshot }) },
+  { weight: 2, arbitrary: fc.record({ call: fc.constant('poll'), id: fc.integer({ min: 0, max: 20 }), snapshot }) },
   { weight: 1, arbitrary: fc.record({ call: fc.constant('wait') }) },
 );
 
@@ -167,9 +204,9 @@ describe('the scripts do what the protocol says', () => {
         const [lineKey] = keys.of(name);
         const of = keys.of(name);
         const head = [CHANNELS, name, HOT_FROM];
-        const asWhom = ({ snapshot, epoch }: { snapshot: Snapshot; epoch: number }) => [
+        const asWhom = ({ snapshot, epoch, hotFrom = HOT_FROM }: Asking) => [
           CHANNELS,
-          HOT_FROM,
+          hotFrom,
           snapshotText(snapshot),
           epoch,
           instanceOf(epoch),
@@ -181,7 +218,7 @@ describe('the scripts do what the protocol says', () => {
             await new Promise((resolve) => setTimeout(resolve, 2));
             continue;
           }
-          const circumstances = (now: string | undefined) => ({ nowMicros: Number(now), hotFrom: HOT_FROM });
+          const circumstances = (now: string | undefined, hotFrom = HOT_FROM) => ({ nowMicros: Number(now), hotFrom });
           let due;
           let answer: unknown;
           if (one.call === 'fill') {
@@ -194,28 +231,29 @@ describe('the scripts do what the protocol says', () => {
             answer = parseFill(answered);
             due = fill(expected, request, circumstances(answered[0]));
           } else if (one.call === 'begin') {
-            const writes = one.writes.map((write): Write => ({
-              ...write,
-              id: `id:${write.id}`,
-              // Only what a caller asked for can be repeated by him.
-              repeatable: write.repeatable && write.change.kind !== 'expire',
-              change: resolve(write.change as Drawn, expected.line),
-            }));
-            const request = { ...one, writes, instance: instanceOf(one.epoch) };
+            const writes = one.writes.map((write): Write => {
+              // Only what a caller asked for can be repeated by him; any other write has an id that none had before.
+              const repeatable = write.repeatable && write.change.kind !== 'expire';
+              const id = repeatable ? `id:${write.id}` : `own:${ids.length}`;
+              if (!repeatable) ids.push(id);
+              return { ...write, id, repeatable, change: resolve(write.change as Drawn, expected.line) };
+            });
+            const by = one.byOwner ? (expected.line.owner ?? one.epoch) : one.epoch;
+            const request = { ...one, epoch: by, writes, instance: instanceOf(by) };
             const [now, ...answers] = await run(scripts.begin, of, [
-              ...asWhom(one),
+              ...asWhom(request),
               name,
               one.upto,
               ...writes.flatMap(writeArguments),
             ]);
             answer = answers.map((fields, index) => parseWrite(writes[index]?.id ?? '', fields));
-            due = begin(expected, request, circumstances(now));
+            due = begin(expected, request, circumstances(now, one.hotFrom));
           } else if (one.call === 'ack') {
             const request = { epoch: one.epoch, round: expected.line.round + (one.wrongRound ? 1 : 0) };
             const [now] = await run(scripts.ack, of, [...head, request.round, request.epoch]);
             due = ack(expected, request, circumstances(now));
           } else {
-            const id = one.id === 0 ? '' : `id:${one.id}`;
+            const id = one.id === 0 ? '' : (ids.at(-one.id) ?? '');
             const [now, ...fields] = await run(scripts.poll, of, [...head, snapshotText(one.snapshot), id]);
             answer = parseWrite(id, fields);
             due = poll(expected, { id, snapshot: one.snapshot }, circumstances(now));
@@ -239,6 +277,12 @@ describe('the scripts do what the protocol says', () => {
     );
   });
 });
+
+interface Asking {
+  readonly snapshot: Snapshot;
+  readonly epoch: number;
+  readonly hotFrom?: number;
+}
 
 type Drawn =
   | Change

@@ -127,7 +127,8 @@ export function begin(entry: Entry, request: BeginRequest, circumstances: Circum
   let pending = entry.line.pending;
   const fresh: PendingWrite[] = [];
   for (const write of request.writes) {
-    const stored = results.find(({ id }) => id === write.id);
+    // Nobody else has an id that is not a caller's.
+    const stored = write.repeatable ? results.find(({ id }) => id === write.id) : undefined;
     if (stored?.replayed) {
       answers.set(write, { kind: 'done', result: { id: write.id, outcome: stored.outcome } });
     } else if (pending.some(({ id }) => id === write.id)) {

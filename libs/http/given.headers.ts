@@ -22,7 +22,7 @@ export function giveHeaders(response: ServerResponse, headers: HeaderList): void
 /** @returns the value that an answer was given under a name, in the letters in which it was given */
 export function givenHeader(response: ServerResponse, name: string): string | number | undefined {
   const given = givenHeaders(response);
-  const at = given.indexOf(name);
+  const at = given.findIndex((one, index) => index % 2 === 0 && one === name);
   return at < 0 ? undefined : given[at + 1];
 }
 

@@ -38,12 +38,12 @@ export class HttpAdapter extends ExpressAdapter {
   override initHttpServer(): void {
     const express = this.getInstance<Express>();
     const areLast = () => this.#answersAreLast;
-    express.response.writeHead = function (this: Response, status: number, ...more: never[]): Response {
+    function writeGivenHead(this: ServerResponse, status: number, ...more: never[]): ServerResponse {
       if (areLast()) this.shouldKeepAlive = false;
       if (more.length === 0 && this.getHeaderNames().length === 0) return writeHead(this, status, givenHeaders(this));
       setGivenHeaders(this);
       return writeHead(this, status, ...more);
-    };
+    }
     // Born as what Express would make of them.
     class ExpressRequest extends IncomingMessage {}
     class ExpressResponse extends ServerResponse {}
@@ -55,6 +55,8 @@ export class HttpAdapter extends ExpressAdapter {
         const request = incoming as unknown as Request;
         const response = outgoing as unknown as Response;
         request.res = response;
+        // Its own, since every application of Express that it passes through changes its prototype.
+        outgoing.writeHead = writeGivenHead;
         request.originalUrl = request.url;
         this.#answers.came();
         // Everything is registered before the first request.
@@ -83,8 +85,8 @@ export class HttpAdapter extends ExpressAdapter {
   }
 }
 
-function writeHead(response: Response, status: number, ...more: readonly unknown[]): Response {
-  return ServerResponse.prototype.writeHead.call(response, status, ...(more as never[])) as Response;
+function writeHead(response: ServerResponse, status: number, ...more: readonly unknown[]): ServerResponse {
+  return ServerResponse.prototype.writeHead.call(response, status, ...(more as never[])) as ServerResponse;
 }
 
 function isPlainObject(value: unknown): value is object {

@@ -31,7 +31,11 @@ it.each([
 
 it('lets the pages under /docs and /admin load what the node itself serves', async () => {
   for (const path of ['/docs', '/docs/swagger-ui.css', '/admin/queues']) {
-    expect((await cluster.node(1).get(path)).headers.get('content-security-policy')).toContain("default-src 'self'");
+    const { headers } = await cluster.node(1).get(path);
+    expect(headers.get('content-security-policy'), path).toContain("default-src 'self'");
+    expect(headers.get('cache-control'), path).toBe('no-store');
+    expect(headers.get('x-content-type-options'), path).toBe('nosniff');
+    expect(headers.get('x-node'), path).toBe('node1');
   }
   expect((await cluster.node(1).get('/docsx')).headers.get('content-security-policy')).toContain("default-src 'none'");
 });
