@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 
-/** Names and values in turn, as Node writes them without a look at each. */
+/** Names and values in turn, as `writeHead` takes them. */
 export type HeaderList = readonly (string | number)[];
 
 const GIVEN = Symbol('given headers');
