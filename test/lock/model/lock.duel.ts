@@ -116,6 +116,7 @@ export class LockDuel {
         return;
       case 'crowd the bucket':
         await this.locks.crowdBucket(name);
+        this.#traces.note(await this.locks.dump(name, OWNERS));
         return;
       case 'acquire': {
         const { owner, mode, lease, wait, partly } = action;

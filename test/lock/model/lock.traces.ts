@@ -22,6 +22,11 @@ export class LockTraces {
     this.#waits = 0;
   }
 
+  /** After what may have written the entry without a call of the lock: by the offset that its record had then. */
+  note({ entry, offset }: LockDump): void {
+    if (entry !== undefined && this.#entry?.over !== entry) this.#entry = { over: entry, offset };
+  }
+
   /** @param wait of a place that may be dropped at once, ms */
   compare(dump: LockDump, wait: number): void {
     const { model } = this;
@@ -76,8 +81,9 @@ export class LockTraces {
     else {
       expect((entry ?? 0) + offset, 'entry of the lock').toBeGreaterThanOrEqual(latest + KEPT_MS);
       // A clock that is set back later makes it last for longer, until it is written again.
-      if (!this.#entry || this.#entry.over !== entry) this.#entry = { over: entry ?? 0, offset };
-      expect(this.#entry.over + this.#entry.offset, 'entry of the lock').toBeLessThanOrEqual(
+      this.note(dump);
+      const written = this.#entry ?? { over: 0, offset: 0 };
+      expect(written.over + written.offset, 'entry of the lock').toBeLessThanOrEqual(
         Math.max(this.#latest(dump), now) + KEEP_MS,
       );
     }
