@@ -24,7 +24,10 @@ export class LockTraces {
 
   /** After what may have written the entry without a call of the lock: by the offset that its record had then. */
   note({ entry, offset }: LockDump): void {
-    if (entry !== undefined && this.#entry?.over !== entry) this.#entry = { over: entry, offset };
+    if (entry === undefined) return;
+    const { over, offset: least } = this.#entry ?? { over: 0, offset: 0 };
+    // It may have been written again, by another offset and yet to the same time.
+    this.#entry = { over: entry, offset: over === entry ? Math.min(least, offset) : offset };
   }
 
   /** @param wait of a place that may be dropped at once, ms */
