@@ -212,8 +212,7 @@ export class LockModel extends LockState {
 
   force(who: ModelCaller): ModelAnswer {
     let ended = 0;
-    const inOrder = [...this.holds.keys()].filter((owner) => !this.live(owner)).concat(this.liveOwners());
-    for (const owner of inOrder) {
+    for (const owner of [...this.#overOwners(), ...this.liveOwners()]) {
       const hold = this.holds.get(owner);
       const own = this.own(owner);
       if (!hold) continue;
@@ -266,8 +265,7 @@ export class LockModel extends LockState {
 
   /** Every script's last part. */
   step(who: ModelCaller): void {
-    const over = [...this.holds].filter(([, hold]) => hold.deadline <= this.now);
-    for (const [owner] of over.sort(([, a], [, b]) => a.deadline - b.deadline)) this.#end(owner, 'expired');
+    for (const owner of this.#overOwners()) this.#end(owner, 'expired');
     if (who.grants) this.#handOver(who);
   }
 
@@ -278,6 +276,12 @@ export class LockModel extends LockState {
     this.watchers.clear();
     this.now = 0;
     this.events = 0;
+  }
+
+  /** Owners whose deadline has passed, in the order of their deadlines. */
+  #overOwners(): string[] {
+    const over = [...this.holds].filter(([, hold]) => hold.deadline <= this.now);
+    return over.sort(([, a], [, b]) => a.deadline - b.deadline).map(([owner]) => owner);
   }
 
   #enlist(
