@@ -69,8 +69,9 @@ export class HttpAdapter extends ExpressAdapter {
   /** Answers with a body: an object, or a text that is JSON. */
   override reply(response: Response, body: unknown, statusCode?: number): unknown {
     const isText = body instanceof JsonText;
-    const typeIsSet = response.getHeader('Content-Type') !== undefined;
-    if (!isText && !(isPlainObject(body) && !typeIsSet)) return super.reply(response, body, statusCode);
+    if (!isText && (response.getHeader('Content-Type') !== undefined || !isPlainObject(body))) {
+      return super.reply(response, body, statusCode);
+    }
     if (statusCode !== undefined) response.statusCode = statusCode;
     const text = isText ? body.text : JSON.stringify(body);
     giveHeaders(response, [

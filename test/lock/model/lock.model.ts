@@ -212,7 +212,7 @@ export class LockModel extends LockState {
 
   force(who: ModelCaller): ModelAnswer {
     let ended = 0;
-    for (const owner of [...this.#overOwners(), ...this.liveOwners()]) {
+    for (const owner of [...this.overOwners(), ...this.liveOwners()]) {
       const hold = this.holds.get(owner);
       const own = this.own(owner);
       if (!hold) continue;
@@ -265,7 +265,7 @@ export class LockModel extends LockState {
 
   /** Every script's last part. */
   step(who: ModelCaller): void {
-    for (const owner of this.#overOwners()) this.#end(owner, 'expired');
+    for (const owner of this.overOwners()) this.#end(owner, 'expired');
     if (who.grants) this.#handOver(who);
   }
 
@@ -276,12 +276,6 @@ export class LockModel extends LockState {
     this.watchers.clear();
     this.now = 0;
     this.events = 0;
-  }
-
-  /** Owners whose deadline has passed, in the order of their deadlines. */
-  #overOwners(): string[] {
-    const over = [...this.holds].filter(([, hold]) => hold.deadline <= this.now);
-    return over.sort(([, a], [, b]) => a.deadline - b.deadline).map(([owner]) => owner);
   }
 
   #enlist(

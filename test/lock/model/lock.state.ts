@@ -165,9 +165,17 @@ export class LockState {
 
   /** In the order of their deadlines. */
   protected liveOwners(now = this.now): string[] {
+    return this.#byDeadline([...this.holds.keys()].filter((owner) => this.live(owner, now)));
+  }
+
+  /** Those whose deadline has passed, in that order too. */
+  protected overOwners(): string[] {
+    return this.#byDeadline([...this.holds.keys()].filter((owner) => !this.live(owner)));
+  }
+
+  #byDeadline(owners: string[]): string[] {
     const deadline = (owner: string) => this.holds.get(owner)?.deadline ?? 0;
-    const live = [...this.holds.keys()].filter((owner) => this.live(owner, now));
-    return live.sort((a, b) => deadline(a) - deadline(b) || bytes(a, b));
+    return owners.sort((a, b) => deadline(a) - deadline(b) || bytes(a, b));
   }
 
   /** What the owner himself holds: no offer, but the shared hold that an offer would upgrade. */
